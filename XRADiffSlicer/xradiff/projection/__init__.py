@@ -1,0 +1,11 @@
+"""Stage 4, volume <-> images.
+
+`sparse` and `silhouette` serve binary masks with numpy alone. `joseph` and `points` are the
+differentiable torch kernels; `operators` wraps the former as ODL operators. The last three are
+imported by name, because they load torch and ODL.
+"""
+
+from .silhouette import silhouette
+from .sparse import MaskCone, backproject_masks, signed_distance_px
+
+__all__ = ["MaskCone", "backproject_masks", "signed_distance_px", "silhouette"]
