@@ -1,0 +1,182 @@
+"""The sparse path and the visual hull: analytic hulls, the dense answer, tolerance, any number of views, refusals."""
+
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+import pytest
+import xradiff.memory
+from xradiff.datatypes import VolumeGrid
+from xradiff.errors import Cancelled, InputError
+from xradiff.geometry import camera_of
+from xradiff.progress import silent
+from xradiff.projection import MaskCone, backproject_masks, signed_distance_px, silhouette
+from xradiff.reconstruction.interface import ReconstructionInputs, check_separation
+from xradiff.reconstruction.methods.visual_hull.config import VisualHullConfig
+from xradiff.reconstruction.methods.visual_hull.method import VisualHull
+from xradiff.reconstruction.placement import grid_around
+
+CENTRE = (12.0, -20.0, 15.0)
+
+
+def hull(views, spacing_mm=1.0, progress=silent, **settings):
+    inputs = ReconstructionInputs(tuple(views), spacing_mm)
+    config = VisualHullConfig(**settings)
+    generator = np.random.default_rng(0)
+    return VisualHull().reconstruct(inputs, config, generator=generator, progress=progress).volume
+
+
+def cones_of(views):
+    return [MaskCone.of(view.mask, camera_of(view)) for view in views]
+
+
+def test_signed_distance_is_zero_between_mask_and_background():
+    mask = np.zeros((9, 9), bool)
+    mask[3:6, 3:6] = True
+    distance = signed_distance_px(mask)
+    assert distance[4, 4] == -1.5
+    assert (distance[4, 2], distance[4, 3]) == (0.5, -0.5)
+    full_height = np.zeros((5, 9), bool)
+    full_height[:, 3:6] = True
+    assert np.all(signed_distance_px(full_height)[:, 4] == -1.5)  # the image border is not an edge
+
+
+def test_sparse_equals_the_dense_answer(sphere_views):
+    """Coarse to fine must keep every voxel that testing all voxels one by one finds."""
+    views = sphere_views(CENTRE, 9.0, angles=((30, 0), (-40, 20), (5, -35)))
+    grid = VolumeGrid.centred((41, 38, 43), 0.75, CENTRE)
+    cones = cones_of(views)
+    sparse = backproject_masks(cones, grid, 0.6)
+    everywhere = np.argwhere(np.ones(grid.shape, bool))
+    outside = np.max([cone.distance_mm(grid.centres(everywhere)) for cone in cones], axis=0) - 0.6
+    values = np.clip(0.5 - outside / 0.75, 0, 1)
+    np.testing.assert_array_equal(sparse.indices, everywhere[values > 0])
+    np.testing.assert_allclose(sparse.values, values[values > 0], atol=1e-6)
+
+
+def test_a_balls_hull_holds_the_ball_and_not_much_more(sphere_views):
+    """From three perpendicular directions the hull of a ball is the Steinmetz solid, 8 (2 - sqrt 2) r^3."""
+    radius = 10.0
+    views = sphere_views((0, 0, 0), radius, angles=((0, 0), (90, 0), (0, 90)))
+    volume = hull(views, 0.5)
+    inside = volume.points_lps_mm()[volume.values >= 0.5]
+    assert len(inside) * 0.5**3 == pytest.approx(8 * (2 - np.sqrt(2)) * radius**3, rel=0.02)
+    distance = np.linalg.norm(inside, axis=1)
+    ball = 4 / 3 * np.pi * radius**3
+    assert np.count_nonzero(distance <= radius) * 0.5**3 == pytest.approx(ball, rel=0.01)
+
+
+def test_more_views_never_add_voxels(sphere_views):
+    views = sphere_views(CENTRE, 8.0, angles=((30, 0), (-40, 20), (5, -35), (80, 10)))
+    grid = grid_around(views[:2], 1.0, 2.0)
+    counts = [(backproject_masks(cones_of(views[:n]), grid).values >= 0.5).sum() for n in (2, 3, 4)]
+    assert counts[0] > counts[1] > counts[2] > 0
+
+
+def test_order_of_views_does_not_matter(sphere_views):
+    views = sphere_views(CENTRE, 8.0, angles=((30, 0), (-40, 20), (5, -35)))
+    grid = grid_around(views, 1.0)
+    results = [backproject_masks(cones_of(order), grid) for order in itertools.permutations(views)]
+    for other in results[1:]:
+        np.testing.assert_array_equal(other.indices, results[0].indices)
+        np.testing.assert_allclose(other.values, results[0].values)
+
+
+def test_tolerance_moves_the_edge_by_millimetres(sphere_views):
+    angles = ((0, 0), (90, 0))
+    reach = []
+    for tolerance in (0.0, 2.0):
+        volume = hull(sphere_views((0, 0, 0), 8.0, angles=angles), 0.5, tolerance_mm=tolerance)
+        reach.append(volume.points_lps_mm()[volume.values >= 0.5][:, 2].max())
+    assert reach[1] - reach[0] == pytest.approx(2.0, abs=0.5)
+
+
+def test_soft_and_hard_agree(sphere_views):
+    views = sphere_views(CENTRE, 8.0)
+    soft, hard = hull(views), hull(views, output="hard")
+    np.testing.assert_array_equal(soft.indices[soft.values >= 0.5], hard.indices)
+    assert set(hard.values) == {1.0}
+    assert 0 < soft.values.min() < 0.5
+
+
+def test_grid_follows_a_tree_far_from_the_isocentre(sphere_views):
+    """An isocentred grid of the same size would clip it."""
+    centre = np.array([60.0, -45.0, 50.0])
+    grid = grid_around(sphere_views(centre, 6.0, shape=(900, 900)), 1.0)
+    assert np.all(np.abs(grid.indices(centre) - (np.array(grid.shape) - 1) / 2) < 4)
+    assert np.all(grid.extent_mm < 40)
+
+
+def test_silhouette_of_the_hull_covers_the_masks(sphere_views):
+    views = sphere_views(CENTRE, 10.0)
+    volume = hull(views, 0.5)
+    solid = volume.where(volume.values >= 0.5)
+    for view in views:
+        drawn = silhouette(solid, camera_of(view))
+        assert (drawn & view.mask).sum() / view.mask.sum() > 0.995
+        halo = 2 * 0.25 / 10.0  # half a voxel around a disc of 10 mm radius
+        assert (drawn & ~view.mask).sum() / view.mask.sum() < 1.2 * halo
+
+
+def test_silhouette_of_one_voxel_is_its_square(sphere_views):
+    view = sphere_views((0, 0, 0), 5.0, angles=((0, 0),))[0]
+    grid = VolumeGrid((1, 1, 1), (8.0, 8.0, 8.0), (0.0, 0.0, 0.0))
+    volume = backproject_masks(cones_of([view]), grid)
+    drawn = np.argwhere(silhouette(volume, camera_of(view)))
+    side = 8.0 * 1050 / 750 / 0.4
+    assert np.ptp(drawn, axis=0) + 1 == pytest.approx([side, side], abs=1)
+    np.testing.assert_allclose(drawn.mean(axis=0), 127.5, atol=0.5)
+
+
+def test_views_of_different_shape_and_pitch_work_together(sphere_views):
+    views = [sphere_views(CENTRE, 8.0, shape=shape)[index] for index, shape in enumerate([(256, 256), (300, 280)])]
+    assert (hull(views).values >= 0.5).any()
+
+
+def test_parallel_views_are_refused_and_narrow_ones_warned_about(sphere_views):
+    with pytest.raises(InputError, match=r"only 0\.0 deg apart; at least 10 deg are needed"):
+        hull(sphere_views(angles=((30, 0), (30, 0))))
+    with pytest.raises(InputError, match=r"only 0\.0 deg apart"):
+        hull(sphere_views(angles=((30, 0), (-150, 0))))
+    assert "only 15.0 deg apart" in check_separation(sphere_views(angles=((30, 0), (15, 0))))[0]
+    assert check_separation(sphere_views(angles=((30, 0), (30, 0), (-30, 0)))) == ()
+
+
+def test_one_view_is_refused(sphere_views):
+    with pytest.raises(InputError, match="two or more views, got 1"):
+        hull(sphere_views()[:1])
+
+
+def test_cones_that_do_not_meet_are_refused(sphere_views):
+    views = sphere_views(radius_mm=5.0, angles=((30, 0), (-30, 0)))
+    far = views[1].with_acquisition(views[1].acquisition.shifted((0, 0, 60)))
+    with pytest.raises(InputError, match="do not see a common space .* miss each other by about"):
+        hull([views[0], far])
+
+
+def test_mask_of_another_shape_than_its_camera_is_refused(sphere_views):
+    view = sphere_views()[0]
+    with pytest.raises(InputError, match=r"mask has shape \(3, 3\), its camera \(256, 256\)"):
+        MaskCone.of(np.ones((3, 3), bool), camera_of(view))
+
+
+def test_too_large_a_grid_is_refused_before_allocating(sphere_views, monkeypatch):
+    monkeypatch.setattr(xradiff.memory, "available_bytes", lambda: 50 << 20)
+    with pytest.raises(InputError, match=r"backprojecting at 0\.\d+ mm needs about .* GB .* coarser voxel spacing"):
+        hull(sphere_views(radius_mm=25.0), 0.1)
+
+
+def test_cancelled_in_the_middle(sphere_views):
+    def cancel(fraction, message):
+        if fraction > 0.5:
+            raise Cancelled
+
+    with pytest.raises(Cancelled):
+        hull(sphere_views(), progress=cancel)
+
+
+@pytest.mark.parametrize("settings", [{"tolerance_mm": -1}, {"tolerance_mm": float("nan")}, {"output": "fuzzy"}])
+def test_settings_out_of_range_are_refused(settings):
+    with pytest.raises(InputError):
+        VisualHullConfig(**settings)

@@ -1,0 +1,1 @@
+"""Stage 6, calibrated views -> reconstruction: one interface, a registry, a folder per method."""

@@ -1,0 +1,1 @@
+"""One folder per method. Methods never import each other; `registry.py` lists them."""

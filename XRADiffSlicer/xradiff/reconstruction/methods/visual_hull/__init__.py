@@ -1,0 +1,1 @@
+"""The calibrated visual hull of two or more vessel masks."""

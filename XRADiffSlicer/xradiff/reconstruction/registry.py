@@ -1,0 +1,61 @@
+"""The table of methods: the one place to add one. Listing it loads no method's code."""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from ..errors import InputError, MissingDependencyError
+from .spec import MethodSpec
+
+if TYPE_CHECKING:
+    from .interface import ReconstructionMethod
+
+__all__ = ["METHODS", "config_class", "list_methods", "load_method", "method_spec"]
+
+METHODS = ("visual_hull",)
+
+
+def list_methods() -> tuple[MethodSpec, ...]:
+    """Return the specs of all methods in the order of the table."""
+    return tuple(method_spec(name) for name in METHODS)
+
+
+def method_spec(name: str) -> MethodSpec:
+    """Return the spec of the method called `name`.
+
+    Raises:
+        InputError: there is none; the message lists what there is.
+    """
+    if name not in METHODS:
+        raise InputError(f"unknown method {name!r}; available are {', '.join(METHODS)}")
+    spec: MethodSpec = importlib.import_module(f"{__package__}.methods.{name}.spec").SPEC
+    return spec
+
+
+def config_class(spec: MethodSpec) -> type:
+    """Return the config dataclass of a method."""
+    kind: type = _load(spec, spec.config)
+    return kind
+
+
+def load_method(spec: MethodSpec) -> ReconstructionMethod:
+    """Return an instance of a method.
+
+    Raises:
+        MissingDependencyError: a package it needs is not installed.
+    """
+    method: ReconstructionMethod = _load(spec, spec.entry_point)()
+    return method
+
+
+def _load(spec: MethodSpec, target: str) -> Any:
+    module, _, attribute = target.partition(":")
+    try:
+        return getattr(importlib.import_module(f"{__package__}.methods.{spec.name}.{module}"), attribute)
+    except ModuleNotFoundError as error:
+        if (error.name or "").startswith(__package__ or ""):
+            raise
+        raise MissingDependencyError(
+            f"method {spec.name} needs the package {error.name}; install it with: pip install {error.name}"
+        ) from error

@@ -1,0 +1,47 @@
+"""What is known about a method before any of its code is loaded; imports nothing heavy."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+__all__ = ["CONSUMES", "PRODUCES", "MethodSpec"]
+
+CONSUMES = ("calibrated views", "view sequence", "CT volume", "segment of interest")
+PRODUCES = ("volume", "surface", "centreline tree")
+
+
+@dataclass(frozen=True)
+class MethodSpec:
+    """What is known about a method before any of its code is loaded.
+
+    Attributes:
+        name: folder name and command-line name.
+        title: name for people.
+        description: one sentence.
+        reference: publication.
+        entry_point: "module:Class" below this package, loaded on demand.
+        config: "module:Class" of its config dataclass.
+        consumes: what it reads, of `CONSUMES`.
+        produces: what it returns, of `PRODUCES`.
+        needs: packages beyond numpy, scipy, SimpleITK (import names).
+        weights: names of the weight files it needs.
+        stochastic: whether two seeds give two results.
+        seconds_cpu: typical time of a case on two CPU cores.
+        seconds_gpu: typical time on a current GPU, None where it does not use one.
+        memory_gb: typical peak memory.
+    """
+
+    name: str
+    title: str
+    description: str
+    reference: str
+    entry_point: str
+    config: str
+    consumes: tuple[str, ...] = ("calibrated views",)
+    produces: tuple[str, ...] = ("volume",)
+    needs: tuple[str, ...] = ()
+    weights: tuple[str, ...] = ()
+    stochastic: bool = False
+    seconds_cpu: float = 1.0
+    seconds_gpu: float | None = None
+    memory_gb: float = 1.0
