@@ -1,0 +1,205 @@
+"""The command line: arguments in, exit code out. Also what the Slicer layer starts as a worker.
+
+Exit codes: 0 done, 2 bad input, 3 missing dependency or weights, 130 cancelled.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from . import __version__
+from .console import emit_json, progress_reporter
+from .errors import Cancelled, InputError, XRADiffError
+from .progress import Progress
+
+__all__ = ["main"]
+
+DISCLAIMER = "Research use only, not a medical device."
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command and return the exit code; a user's mistake is one line on stderr."""
+    parser = _parser()
+    options = parser.parse_args(arguments)
+    style = getattr(options, "progress", "none")
+    try:
+        command: Callable[[argparse.Namespace, Progress], None] = options.command
+        command(options, progress_reporter(style, getattr(options, "cancel_file", None)))
+        return 0
+    except XRADiffError as error:
+        return _fail(str(error), error.exit_code, style)
+    except KeyboardInterrupt:
+        return _fail(str(Cancelled()), Cancelled.exit_code, style)
+    except MemoryError:
+        return _fail("out of memory; use a coarser --spacing-mm or a smaller tolerance", 2, style)
+    except BrokenPipeError:  # the reader of our output went away, as `| head` does
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+
+
+def _fail(message: str, code: int, style: str) -> int:
+    if style == "json":
+        emit_json("error", message=message, exit_code=code)
+    print(f"xradiff: {message}", file=sys.stderr)
+    return code
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="xradiff", description=f"3D coronary arteries from two or more X-ray angiograms. {DISCLAIMER}"
+    )
+    parser.add_argument("--version", action="version", version=f"xradiff {__version__}")
+    commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
+
+    demo = commands.add_parser("demo", help="a complete run on the bundled case, pictures included")
+    demo.add_argument("--out", type=Path, default=Path("xradiff-demo"), help="result folder (default %(default)s)")
+    _progress_options(demo)
+    demo.set_defaults(command=_demo)
+
+    reconstruct = commands.add_parser("reconstruct", help="views in, result folder out")
+    _reconstruct_options(reconstruct)
+    _progress_options(reconstruct)
+    reconstruct.set_defaults(command=_reconstruct)
+
+    methods = commands.add_parser("methods", help="list the reconstruction methods")
+    methods.set_defaults(command=_methods)
+
+    info = commands.add_parser("info", help="what a method does, needs and can be told with --set")
+    info.add_argument("name", metavar="NAME")
+    info.set_defaults(command=_info)
+    return parser
+
+
+def _progress_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--progress", choices=("bar", "json", "none"), default="bar", help="how progress is shown")
+    parser.add_argument("--cancel-file", type=Path, metavar="FILE", help="stop as soon as FILE exists")
+
+
+def _reconstruct_options(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    add(
+        "--view", nargs="+", action="append", metavar=("IMAGE", "GEOMETRY"), default=[],
+        help="a mask image and its geometry (JSON file, or KEY=NUMBER,...); or XA DICOM, with optional corrections",
+    )  # fmt: skip
+    add("--frame", type=int, action="append", default=[], help="frame of a DICOM run, one --frame per --view, from 0")
+    add("--method", default="visual_hull", metavar="NAME", help="see `methods` (default %(default)s)")
+    add("--side", default="auto", choices=("auto", "left", "right"), help="coronary side (default %(default)s)")
+    add(
+        "--calibrate", default="auto", choices=("auto", "off", "shift", "bundle"),
+        help="correct the views for breathing and table motion from what the masks say (default %(default)s)",
+    )  # fmt: skip
+    add("--landmarks", type=Path, metavar="CSV", help="corresponding points: columns landmark,view,row,column")
+    add("--spacing-mm", type=float, default=0.5, help="voxel spacing (default %(default)s)")
+    add("--device", default="auto", choices=("auto", "cpu", "cuda"))
+    add("--seed", type=int, default=0)
+    add("--set", action="append", default=[], metavar="KEY=VALUE", help="a setting of the method or postprocess.KEY")
+    add("--replay", type=Path, metavar="RUN_JSON", help="repeat an earlier run from its run.json")
+    add("--no-report", action="store_true", help="leave out the HTML report and the 3D renderings")
+    add("--out", type=Path, required=True, metavar="DIR", help="result folder; an earlier result there is replaced")
+
+
+def _demo(options: argparse.Namespace, progress: Progress) -> None:
+    from .resources import resource
+
+    case = resource("SampleData/demo")
+    options.view = [[str(case / f"view{index}.png"), str(case / f"view{index}.json")] for index in (0, 1)]
+    defaults = _parser().parse_args(["reconstruct", "--out", str(options.out)])
+    for name, value in vars(options).items():
+        setattr(defaults, name, value)
+    _reconstruct(defaults, progress)
+
+
+def _reconstruct(options: argparse.Namespace, progress: Progress) -> None:
+    from .progress import stage
+
+    if options.replay is not None:
+        from .replay import replay
+
+        result = replay(options.replay, stage(progress, 0.0, 0.7))
+    else:
+        result = _run(options, stage(progress, 0.0, 0.7))
+    from .pipeline import save
+
+    save(result, options.out, report=not options.no_report, progress=stage(progress, 0.7, 1.0))
+    _show_result(options, result.fits, result.warnings)
+
+
+def _run(options: argparse.Namespace, progress: Progress):  # type: ignore[no-untyped-def]
+    from .calibration import read_landmarks
+    from .pipeline import reconstruct
+
+    return reconstruct(
+        _views(options),
+        options.method,
+        settings=_settings(options.set),
+        side=options.side,
+        calibrate_mode=options.calibrate,
+        landmarks=None if options.landmarks is None else read_landmarks(options.landmarks),
+        spacing_mm=options.spacing_mm,
+        device=options.device,
+        seed=options.seed,
+        progress=progress,
+    )
+
+
+def _views(options: argparse.Namespace):  # type: ignore[no-untyped-def]
+    from .views import read_view
+
+    if options.frame and len(options.frame) != len(options.view):
+        raise InputError(f"give one --frame for each --view, got {len(options.frame)} for {len(options.view)} views")
+    for files in options.view:
+        if len(files) > 2:
+            raise InputError(f"--view takes an image and its geometry, got {len(files)} values: {' '.join(files)}")
+    frames = options.frame or [None] * len(options.view)
+    return [
+        read_view(*files, name=f"view {index}", frame=frame)
+        for index, (files, frame) in enumerate(zip(options.view, frames, strict=True))
+    ]
+
+
+def _settings(pairs: Sequence[str]) -> dict[str, object]:
+    settings: dict[str, object] = {}
+    for pair in pairs:
+        key, equals, value = pair.partition("=")
+        if not equals or not key:
+            raise InputError(f"--set takes KEY=VALUE, got {pair!r}")
+        settings[key] = value
+    return settings
+
+
+def _show_result(options: argparse.Namespace, fits, warnings: Sequence[str]) -> None:  # type: ignore[no-untyped-def]
+    folder = options.out.resolve()
+    if options.progress == "json":
+        emit_json("result", folder=str(folder), warnings=list(warnings))
+        return
+    for warning in warnings:
+        print(f"note: {warning}")
+    for fit in fits:
+        print(f"{fit.view_name}: reprojection covers {fit.coverage:.1%} of the mask, Dice {fit.dice:.3f}")
+    print(f"result: {folder / ('run.json' if options.no_report else 'report.html')}")
+
+
+def _methods(options: argparse.Namespace, progress: Progress) -> None:
+    from .reconstruction.registry import list_methods
+
+    for spec in list_methods():
+        print(f"{spec.name:16} {spec.title}: {spec.description}")
+
+
+def _info(options: argparse.Namespace, progress: Progress) -> None:
+    from .reconstruction.config import describe
+    from .reconstruction.registry import config_class, method_spec
+
+    spec = method_spec(options.name)
+    gpu = "no GPU use" if spec.seconds_gpu is None else f"{spec.seconds_gpu:g} s on a GPU"
+    print(f"{spec.title} ({spec.name})\n{spec.description}\nReference: {spec.reference}")
+    print(f"Needs: {', '.join(spec.needs + spec.weights) or 'nothing more'}")
+    print(f"Typical: {spec.seconds_cpu:g} s on two CPU cores, {gpu}, {spec.memory_gb:g} GB of memory")
+    for field in describe(config_class(spec)):
+        unit = f" {field['unit']}" if field["unit"] else ""
+        accepted = ", ".join(field["choices"]) or f"{field['minimum']} to {field['maximum']}{unit}"
+        print(f"  --set {field['name']}={field['default']}  {field['meaning']} Accepted: {accepted}.")

@@ -1,0 +1,60 @@
+"""Repeat a run from its run.json: same files (by SHA-256), same settings, same seed."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from .calibration import Landmarks, read_landmarks
+from .datatypes import AngiogramView
+from .errors import InputError
+from .files import existing_file, identity_of
+from .pipeline import Reconstruction, reconstruct
+from .progress import Progress, silent
+from .views import read_view
+
+__all__ = ["replay"]
+
+
+def replay(run_file: str | Path, progress: Progress = silent) -> Reconstruction:
+    """Return the reconstruction that `run_file` (a run.json) describes, computed again.
+
+    Raises:
+        InputError: not a run.json, or an input file is missing or has changed since.
+    """
+    file = existing_file(run_file, "the run file")
+    try:
+        run = json.loads(file.read_text(encoding="utf-8"))
+        views = [_view(entry) for entry in run["views"]]
+        options: dict[str, Any] = {
+            "settings": run["settings"] | {f"postprocess.{key}": value for key, value in run["postprocess"].items()},
+            "side": run["side"],
+            "calibrate_mode": run["calibrate"],
+            "landmarks": _landmarks(run["landmarks"]),
+            "spacing_mm": run["spacing_mm"],
+            "device": run["device"]["name"],
+            "seed": run["seed"],
+        }
+        method = run["method"]
+    except (UnicodeDecodeError, json.JSONDecodeError, RecursionError, KeyError, TypeError, AttributeError) as error:
+        raise InputError(f"not a run.json that can be replayed: {file} ({error!r})") from None
+    return reconstruct(views, method, **options, progress=progress)
+
+
+def _view(entry: dict[str, Any]) -> AngiogramView:
+    if not entry["files"]:
+        raise InputError(f"{entry['name']} of this run was not read from a file; it cannot be replayed")
+    image = _unchanged(entry["files"][0])
+    return read_view(image, entry["acquisition"], name=entry["name"], frame=entry["frame"])
+
+
+def _landmarks(files: list[dict[str, str]]) -> Landmarks | None:
+    return read_landmarks(_unchanged(files[0])) if files else None
+
+
+def _unchanged(entry: dict[str, str]) -> Path:
+    file = existing_file(entry["path"], "an input of the run")
+    if identity_of(file).sha256 != entry["sha256"]:
+        raise InputError(f"an input of the run has changed since (its SHA-256 differs): {file}")
+    return file
