@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import shlex
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -114,8 +115,10 @@ def _demo(options: argparse.Namespace, progress: Progress) -> None:
 
 
 def _reconstruct(options: argparse.Namespace, progress: Progress) -> None:
+    from .export import check_result_folder
     from .progress import stage
 
+    check_result_folder(options.out)
     if options.replay is not None:
         from .replay import replay
 
@@ -124,7 +127,8 @@ def _reconstruct(options: argparse.Namespace, progress: Progress) -> None:
         result = _run(options, stage(progress, 0.0, 0.7))
     from .pipeline import save
 
-    save(result, options.out, report=not options.no_report, progress=stage(progress, 0.7, 1.0))
+    command = shlex.join(["python", "-m", "xradiff", *sys.argv[1:]])
+    save(result, options.out, report=not options.no_report, command=command, progress=stage(progress, 0.7, 1.0))
     _show_result(options, result.fits, result.warnings)
 
 

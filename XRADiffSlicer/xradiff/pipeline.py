@@ -7,7 +7,7 @@ numbered; each one's folder says what it does.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
@@ -15,15 +15,16 @@ import numpy as np
 from .calibration import CalibrationReport, Landmarks, calibrate
 from .checks import check_choice, check_range
 from .datatypes import AngiogramView, SparseVolume, SurfaceMesh
-from .devices import choose_device
+from .devices import Device, choose_device
 from .masks import with_masks
-from .postprocess import PostprocessConfig, postprocess
+from .postprocess import PostprocessConfig, postprocess, surface_field
 from .progress import Progress, silent, stage
 from .provenance import Stopwatch, describe_view, machine, now, versions
-from .quantification import ReprojectionFit, reprojection_fit
+from .quantification import ReprojectionFit, VolumeSummary, reprojection_fit, summarise
 from .reconstruction.config import config_from, config_to_dict
 from .reconstruction.interface import ReconstructionInputs, check_separation
 from .reconstruction.registry import config_class, load_method, method_spec
+from .reconstruction.spec import MethodSpec
 from .surface import surface_of
 
 __all__ = ["Reconstruction", "reconstruct", "save"]
@@ -42,8 +43,11 @@ class Reconstruction:
         segmentation: the voxels that are vessel, after postprocessing (values are probabilities).
         surface: closed surface of the segmentation, LPS mm.
         fits: how the reprojected segmentation agrees with each mask.
+        summary: size of the segmentation.
         warnings: what the user should know, one sentence each.
-        provenance: JSON-ready; a run can be repeated from it.
+        method: the method's spec.
+        settings: JSON-ready; all that a replay needs, the views as given among them.
+        provenance: JSON-ready; versions, times, device.
     """
 
     views: tuple[AngiogramView, ...]
@@ -52,7 +56,10 @@ class Reconstruction:
     segmentation: SparseVolume
     surface: SurfaceMesh
     fits: tuple[ReprojectionFit, ...]
+    summary: VolumeSummary
     warnings: tuple[str, ...]
+    method: MethodSpec
+    settings: dict[str, Any]
     provenance: dict[str, Any]
 
 
@@ -109,32 +116,90 @@ def reconstruct(
         )
     with watch.measure("postprocessing"):
         segmentation = postprocess(result.volume, postprocessing, stage(progress, 0.7, 0.8))
+    if len(segmentation.indices) == 0:
+        raise InputError("postprocessing left no voxel; lower its threshold or its minimum component size")
     with watch.measure("surface"):
-        surface = surface_of(segmentation, progress=stage(progress, 0.8, 0.9))
+        surface = surface_of(surface_field(result.volume, segmentation), progress=stage(progress, 0.8, 0.9))
     with watch.measure("reprojection"):
         fits = tuple(reprojection_fit(view, segmentation) for view in calibration.views)
     progress(1.0, "reconstructed")
-    provenance = {
-        "made": now(),
-        "method": method,
-        "title": spec.title,
-        "settings": config_to_dict(config),
-        "postprocess": config_to_dict(postprocessing),
-        "side": side,
-        "calibrate": calibrate_mode,
-        "landmarks": [] if landmarks is None else [vars(file) for file in landmarks.files],
-        "spacing_mm": spacing_mm,
-        "seed": seed,
-        "device": {"name": chosen.name, "reason": chosen.reason},
-        "views": [describe_view(view) for view in given],
-        "seconds": watch.seconds,
-        "versions": versions(),
-        "machine": machine(),
-    }
-    warnings = tuple(dict.fromkeys([*warnings, *calibration.notes, *result.notes]))
+    asked = {"side": side, "calibrate": calibrate_mode, "spacing_mm": spacing_mm, "device": device, "seed": seed}
     return Reconstruction(
-        calibration.views, calibration, result.volume, segmentation, surface, fits, warnings, provenance
+        views=calibration.views,
+        calibration=calibration,
+        probability=result.volume,
+        segmentation=segmentation,
+        surface=surface,
+        fits=fits,
+        summary=summarise(segmentation),
+        warnings=tuple(dict.fromkeys([*warnings, *calibration.notes, *result.notes])),
+        method=spec,
+        settings=asked | _replayable(config, postprocessing, given, landmarks),
+        provenance=_provenance(watch, chosen, seed),
     )
+
+
+def _replayable(
+    config: object, postprocessing: PostprocessConfig, given: Sequence[AngiogramView], landmarks: Landmarks | None
+) -> dict[str, Any]:
+    """What `replay.py` needs beside the options: settings, and inputs by file and SHA-256."""
+    return {
+        "config": config_to_dict(config),
+        "postprocess": config_to_dict(postprocessing),
+        "views": [describe_view(view) for view in given],
+        "landmarks": [asdict(file) for file in landmarks.files] if landmarks else [],
+    }
+
+
+def _provenance(watch: Stopwatch, device: Device, seed: int) -> dict[str, Any]:
+    return {
+        "date": now(),
+        "times_s": watch.seconds,
+        "device": f"{device.name} ({device.reason})",
+        "machine": machine(),
+        "seed": seed,
+        "versions": versions(),
+    }
+
+
+def save(
+    result: Reconstruction,
+    folder: str | Path,
+    *,
+    report: bool = True,
+    command: str = "",
+    progress: Progress = silent,
+) -> tuple[Path, ...]:
+    """Write the result folder (see `export`) and return its files.
+
+    Args:
+        result: from `reconstruct`.
+        folder: written whole or not at all; an earlier result there is replaced.
+        report: whether to make the HTML report and the renderings.
+        command: the command line to name in the report.
+        progress: may raise Cancelled; then nothing is written.
+
+    Raises:
+        InputError: the folder cannot be written or holds something else.
+    """
+    from .export import ResultFolderContent, write_result_folder
+
+    content = ResultFolderContent(
+        views=result.views,
+        calibration=result.calibration.to_dict(),
+        probability=result.probability,
+        segmentation=result.segmentation,
+        surface=result.surface,
+        fits=result.fits,
+        summary=result.summary,
+        method_name=result.method.name,
+        method_title=result.method.title,
+        method_config=result.settings["config"],
+        settings=result.settings,
+        provenance=result.provenance | ({"command": command} if command else {}),
+        warnings=result.warnings,
+    )
+    return write_result_folder(folder, content, progress, report=report)
 
 
 def _split_settings(settings: Mapping[str, object]) -> tuple[dict[str, object], dict[str, object]]:

@@ -26,17 +26,19 @@ def replay(run_file: str | Path, progress: Progress = silent) -> Reconstruction:
     file = existing_file(run_file, "the run file")
     try:
         run = json.loads(file.read_text(encoding="utf-8"))
-        views = [_view(entry) for entry in run["views"]]
+        given = run["settings"]
+        views = [_view(entry) for entry in given["views"]]
+        cleaning = {f"postprocess.{key}": value for key, value in given["postprocess"].items()}
         options: dict[str, Any] = {
-            "settings": run["settings"] | {f"postprocess.{key}": value for key, value in run["postprocess"].items()},
-            "side": run["side"],
-            "calibrate_mode": run["calibrate"],
-            "landmarks": _landmarks(run["landmarks"]),
-            "spacing_mm": run["spacing_mm"],
-            "device": run["device"]["name"],
-            "seed": run["seed"],
+            "settings": given["config"] | cleaning,
+            "side": given["side"],
+            "calibrate_mode": given["calibrate"],
+            "landmarks": _landmarks(given["landmarks"]),
+            "spacing_mm": given["spacing_mm"],
+            "device": given["device"],
+            "seed": given["seed"],
         }
-        method = run["method"]
+        method = run["method"]["name"]
     except (UnicodeDecodeError, json.JSONDecodeError, RecursionError, KeyError, TypeError, AttributeError) as error:
         raise InputError(f"not a run.json that can be replayed: {file} ({error!r})") from None
     return reconstruct(views, method, **options, progress=progress)

@@ -14,7 +14,7 @@ class VisualHullConfig:
     """Settings of the visual hull."""
 
     tolerance_mm: float = setting(
-        0.0, "How far outside a mask a voxel may project and still belong.", minimum=0, maximum=20, unit="mm"
+        0.05, "How far outside a mask a voxel may project and still belong.", minimum=0, maximum=20, unit="mm"
     )
     output: str = setting(
         "soft",
