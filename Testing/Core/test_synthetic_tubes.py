@@ -1,0 +1,164 @@
+"""Silhouettes and voxels of analytic tubes, simple trees, damage to masks, the bundled case."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+from scipy import ndimage
+from xradiff.datatypes import Acquisition, VolumeGrid
+from xradiff.errors import InputError
+from xradiff.geometry.camera import camera_from
+from xradiff.synthetic import (
+    Tube,
+    TubeTree,
+    corrupt_mask,
+    occupancy,
+    silhouette,
+    simple_left_tree,
+    simple_right_tree,
+)
+from xradiff.synthetic.sample_case import FOLDER, SHIFT_MM, write_sample_case
+
+ACQUISITION = Acquisition(30, 10, 1050, 750, 0.3)
+
+
+def tube_of(points, radii):
+    return TubeTree((Tube(np.asarray(points, float), np.asarray(radii, float)),))
+
+
+def ray_distances(camera, point):
+    """Return the distance in mm of every pixel's ray to `point`."""
+    pixels = np.stack(np.meshgrid(*(np.arange(n) for n in camera.shape), indexing="ij"), axis=-1)
+    return np.linalg.norm(np.cross(camera.ray_directions(pixels), point - camera.source), axis=-1)
+
+
+def test_sphere_silhouette_is_the_rays_that_meet_it():
+    camera, centre, radius = camera_from(ACQUISITION, (256, 200)), np.array([6.0, -9.0, 12.0]), 8.0
+    mask = silhouette(tube_of([centre, centre + 1e-9], [radius, radius]), camera)
+    distance = ray_distances(camera, centre)
+    clear = np.abs(distance - radius) > 0.02  # the ellipse is drawn as a circle: 0.1 px at most
+    assert np.array_equal(mask[clear], (distance < radius)[clear])
+    assert mask.sum() == pytest.approx(np.pi * (8 * 1050 / 750 / 0.3) ** 2, rel=0.05)
+
+
+@pytest.mark.parametrize("radii", [(2.0, 2.0), (3.0, 0.5)])
+def test_cone_silhouette_is_the_rays_that_meet_its_spheres(radii):
+    camera = camera_from(ACQUISITION, (160, 160))
+    ends = np.array([[-9.0, 4.0, -6.0], [10.0, -8.0, 9.0]])
+    mask = silhouette(tube_of(ends, radii), camera)
+    shares = np.linspace(0, 1, 400)
+    gap = np.min(
+        [
+            ray_distances(camera, ends[0] + s * (ends[1] - ends[0])) - (radii[0] + s * (radii[1] - radii[0]))
+            for s in shares
+        ],
+        axis=0,
+    )
+    clear = np.abs(gap) > 0.03
+    assert np.array_equal(mask[clear], (gap < 0)[clear])
+
+
+def test_straight_tube_has_its_diameter_times_the_magnification():
+    camera = camera_from(Acquisition(0, 0, 1000, 500, 0.2), (300, 300))
+    mask = silhouette(tube_of([[0, 0, -60], [0, 0, 60]], [2.1, 2.1]), camera)
+    width = mask.sum(axis=1)
+    assert (np.abs(width - 2 * 2.1 * 2 / 0.2) <= 1).all()  # 42 px on every row
+    assert np.abs(np.argwhere(mask).mean(axis=0) - 149.5).max() < 0.01
+
+
+def test_tube_beside_the_image_leaves_it_empty():
+    camera = camera_from(ACQUISITION, (64, 64))
+    assert not silhouette(tube_of([[200, 200, 0], [210, 210, 0]], [2, 2]), camera).any()
+
+
+def test_occupancy_has_the_capsules_volume_and_middle():
+    grid = VolumeGrid.centred((150, 50, 50), 0.16, (1, 2, 3))
+    volume = occupancy(tube_of([[-7, 2, 3], [9, 2, 3]], [3, 3]), grid)
+    expected = np.pi * 9 * 16 + 4 / 3 * np.pi * 27
+    assert len(volume.indices) * 0.16**3 == pytest.approx(expected, rel=0.01)
+    assert np.allclose(volume.points_lps_mm().mean(axis=0), (1, 2, 3), atol=0.02)
+    assert (volume.values == 1).all()
+
+
+def test_every_voxel_projects_into_the_silhouette():
+    tree, camera = simple_right_tree(np.random.default_rng(5)), camera_from(ACQUISITION, (600, 600))
+    points = occupancy(tree, VolumeGrid.centred((260,) * 3, 0.6)).points_lps_mm()
+    rows, columns = np.rint(camera.project(points)).astype(int).T
+    inside = (rows >= 0) & (rows < 600) & (columns >= 0) & (columns < 600)
+    near = ndimage.binary_dilation(silhouette(tree, camera))
+    assert inside.mean() > 0.99 and near[rows[inside], columns[inside]].all()
+
+
+def test_displaced_tree_equals_displaced_camera():
+    tree, shift = simple_left_tree(np.random.default_rng(1)), np.array([4.0, -7.0, 3.0])
+    moved = silhouette(tree.translate(shift), camera_from(ACQUISITION, (300, 300)))
+    assert np.array_equal(moved, silhouette(tree, camera_from(ACQUISITION.shifted(shift), (300, 300))))
+
+
+@pytest.mark.parametrize("make", [simple_right_tree, simple_left_tree])
+def test_trees_are_whole_smooth_and_near_the_isocentre(make):
+    for seed in range(10):
+        tree = make(np.random.default_rng(seed))
+        again = make(np.random.default_rng(seed))
+        assert np.array_equal(tree.points(), again.points())
+        stem = tree.tubes[0].points_lps_mm
+        assert 100 < np.linalg.norm(np.diff(stem, axis=0), axis=1).sum() < 230
+        middle = (tree.points().min(axis=0) + tree.points().max(axis=0)) / 2
+        assert np.linalg.norm(middle) < 20.5
+        for tube in tree.tubes:
+            assert np.linalg.norm(np.diff(tube.points_lps_mm, axis=0), axis=1).max() < 1.2
+            assert (np.diff(tube.radii_mm) <= 0).all() and 0.3 < tube.radii_mm.min() < tube.radii_mm.max() < 3
+        others = [tube.points_lps_mm for tube in tree.tubes]
+        for number, points in enumerate(others[1:], start=1):
+            rest = np.concatenate(others[:number])
+            assert np.linalg.norm(rest - points[0], axis=1).min() < 1e-6
+
+
+def test_damage_is_as_asked():
+    camera = camera_from(ACQUISITION, (512, 512))
+    mask = silhouette(simple_right_tree(np.random.default_rng(0)), camera)
+
+    def damaged(**kinds):
+        nothing = {"missing_ends": 0, "breaks": 0, "spurs": 0}
+        return corrupt_mask(mask, np.random.default_rng(3), **(nothing | kinds))
+
+    assert np.array_equal(damaged(), mask)
+    assert (damaged(spurs=4) >= mask).all() and damaged(spurs=4).sum() > mask.sum()
+    assert (damaged(missing_ends=1) <= mask).all() and damaged(missing_ends=1).sum() < mask.sum()
+    pieces = [ndimage.label(m, np.ones((3, 3)))[1] for m in (mask, damaged(breaks=1))]
+    assert pieces[1] >= pieces[0] and damaged(breaks=1).sum() < mask.sum()
+    assert np.array_equal(damaged(breaks=2, spurs=2), damaged(breaks=2, spurs=2))
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: Tube(np.zeros((1, 3)), np.ones(1)), r"N >= 2"),
+        (lambda: Tube(np.zeros((2, 3)), np.array([1.0, 0.0])), r"radii above 0 mm, got least radius 0"),
+        (
+            lambda: corrupt_mask(np.zeros((4, 4), bool), np.random.default_rng(0)),
+            r"at least one vessel pixel",
+        ),
+        (
+            lambda: silhouette(tube_of([[0, 0, 0], [-400, 700, -150]], [1, 1]), camera_from(ACQUISITION, (9, 9))),
+            r"in front",
+        ),
+    ],
+)
+def test_bad_input_is_named(make, message):
+    with pytest.raises(InputError, match=message):
+        make()
+
+
+def test_bundled_case_is_the_one_this_code_makes(tmp_path):
+    write_sample_case(tmp_path)
+    names = sorted(path.name for path in tmp_path.iterdir())
+    assert names == sorted(path.name for path in FOLDER.iterdir())
+    assert sum(path.stat().st_size for path in FOLDER.iterdir()) < 300_000
+    for name in names:
+        if not name.endswith(".png"):
+            assert (tmp_path / name).read_text() == (FOLDER / name).read_text(), name
+    case = json.loads((FOLDER / "case.json").read_text())
+    assert case["true_shift_lps_mm"][1] == list(SHIFT_MM)
