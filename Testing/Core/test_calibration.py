@@ -1,0 +1,418 @@
+"""Calibration: the closed form, the search from masks, bundle adjustment, landmarks, the report."""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from xradiff.calibration import Landmarks, calibrate, read_landmarks
+from xradiff.calibration.closed_form import Gaps, solve_shifts
+from xradiff.calibration.frame import pair_frame, ray_normals
+from xradiff.calibration.frontier import frontier_points
+from xradiff.calibration.outline import trace_outline
+from xradiff.datatypes import Acquisition, AngiogramView
+from xradiff.errors import InputError
+from xradiff.geometry import camera_of
+from xradiff.geometry.epipolar import epipolar_normal
+from xradiff.synthetic import corrupt_mask, silhouette, simple_left_tree, simple_right_tree
+
+TREES = {"right": simple_right_tree, "left": simple_left_tree}
+ANGLES = {"right": ((40.0, -8.0), (-39.0, 6.0)), "left": ((45.0, -25.0), (-30.0, 25.0))}
+ZERO = np.zeros(3)
+
+
+def empty_view(k, primary, secondary, sid=1080.0, sod=749.0):
+    return AngiogramView(f"view {k}", np.zeros((512, 512), np.uint8), Acquisition(primary, secondary, sid, sod, 0.308))
+
+
+def views_of(tree, angles, shifts):
+    """Return views of `tree`, the patient displaced by shifts[k] in view k."""
+    views = [empty_view(k, *pair) for k, pair in enumerate(angles)]
+    return [v.with_mask(silhouette(tree.translate(t), camera_of(v))) for v, t in zip(views, shifts, strict=True)]
+
+
+def random_shift(rng, largest=20.0):
+    direction = rng.normal(size=3)
+    return direction / np.linalg.norm(direction) * rng.uniform(0, largest)
+
+
+def case(side, seed, damaged=False, shift=None):
+    rng = np.random.default_rng(seed)
+    tree = TREES[side](rng)
+    truth = random_shift(rng) if shift is None else np.asarray(shift, float)
+    views = views_of(tree, ANGLES[side], (ZERO, truth))
+    return [v.with_mask(corrupt_mask(v.mask, rng)) if damaged else v for v in views], truth
+
+
+def normal_of(views):
+    return epipolar_normal(camera_of(views[0]), camera_of(views[1]))
+
+
+def error_along_n(views, truth, report):
+    return abs((np.asarray(report.corrections[0].shift_lps_mm) - truth) @ normal_of(views))
+
+
+# --- outline and frontier points ---------------------------------------------------------------------
+
+
+def test_outline_of_a_disc_is_its_circle():
+    row, column = np.indices((101, 101))
+    outline = trace_outline(np.hypot(row - 48, column - 55) <= 30)
+    (curve,) = outline.curves
+    distance = np.hypot(*(curve - [48, 55]).T)
+    assert np.abs(distance - 30).max() < 0.6 and abs(distance.mean() - 30) < 0.1
+    turned = np.roll(curve, -1, axis=0) - curve
+    towards = np.stack([-turned[:, 1], turned[:, 0]], axis=1)  # left hand
+    assert ((towards * ([48, 55] - curve)).sum(axis=1) > 0).mean() > 0.99
+    assert np.allclose(outline.centre, (48, 55)) and not outline.on_border[0].any()
+
+
+def test_outline_of_a_ring_is_two_curves_and_the_border_is_marked():
+    row, column = np.indices((80, 80))
+    distance = np.hypot(row - 40, column - 10)
+    outline = trace_outline((distance <= 30) & (distance >= 20))
+    assert sum(flags.any() for flags in outline.on_border) >= 1
+    ring = trace_outline((np.hypot(row - 40, column - 40) <= 30) & (np.hypot(row - 40, column - 40) >= 20))
+    assert len(ring.curves) == 2
+
+
+def test_frontier_points_of_a_sphere_are_its_tangent_planes(sphere_views):
+    centre = np.array([3.0, -5.0, 8.0])
+    views = sphere_views(centre_mm=centre, radius_mm=10.0)
+    a, b = (camera_of(v) for v in views)
+    outlines = [trace_outline(v.mask) for v in views]
+    frame = pair_frame(a, b, outlines[0].centre, outlines[1].centre)
+    for outline, camera in zip(outlines, (a, b), strict=True):
+        points = frontier_points(outline, frame, camera)
+        assert sorted(points.kinds) == [0, 3]  # largest s with the vessel below, smallest s with it above
+        middle = (centre - frame.origin) @ frame.n
+        assert np.allclose(np.sort(points.across_mm), [middle - 10, middle + 10], atol=0.12)
+
+
+def test_epipolar_coordinate_is_the_same_in_both_views():
+    views = [empty_view(k, *pair) for k, pair in enumerate(ANGLES["left"])]
+    a, b = (camera_of(v) for v in views)
+    frame = pair_frame(a, b, (250, 250), (250, 250))
+    points = np.random.default_rng(0).uniform(-50, 50, (40, 3))
+    s = [frame.coordinate_mm(c, c.project(points)) for c in (a, b)]
+    assert np.allclose(*s)
+    on_axis = frame.origin + np.array([-20.0, 0.0, 30.0])[:, None] * frame.n
+    assert np.allclose(frame.coordinate_mm(a, a.project(on_axis)), [-20, 0, 30])
+
+
+# --- closed form --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("count", "limit_mm"), [(1, 0.33), (3, 0.22), (6, 0.14), (12, 0.10)])
+def test_closed_form_reaches_the_known_accuracy(count, limit_mm):
+    """rms error along n with 1 px noise and displacements N(0, (3, 3, 6) mm)."""
+    rng = np.random.default_rng(count)
+    cameras = [camera_of(AngiogramView("v", np.zeros((512, 512)), Acquisition(*p, 1050, 750, 0.3)))
+               for p in ((-30, -20), (45, 20))]  # fmt: skip
+    n = epipolar_normal(*cameras)
+    errors = []
+    for _ in range(200):
+        points, truth = rng.normal(size=(count, 3)) * 25 / np.sqrt(3), rng.normal(size=3) * (3, 3, 6)
+        seen = [
+            c.project(p) + rng.normal(size=(count, 2)) for c, p in zip(cameras, (points, points + truth), strict=True)
+        ]
+        gaps = Gaps(0, 1, *ray_normals(*cameras, *seen), np.ones(count))
+        errors.append((solve_shifts([gaps], 2).shifts_mm[1] - truth) @ n)
+    assert np.sqrt(np.mean(np.square(errors))) < 1.2 * limit_mm
+
+
+def without_common_scale(cameras, rest):
+    """Return displacements (V, 3) less their part in proportion to S_k - S_0, which no view can tell."""
+    scale = np.array([c.source - cameras[0].source for c in cameras])
+    return rest - scale * (rest * scale).sum() / (scale**2).sum()
+
+
+def test_three_views_tell_all_but_a_common_scale():
+    """Exact correspondences of three views; displacements in proportion to S_k - S_0 open no gap."""
+    rng = np.random.default_rng(0)
+    cameras = [camera_of(empty_view(k, *p)) for k, p in enumerate(((40, -8), (-39, 6), (0, 40)))]
+    points, truth = rng.uniform(-40, 40, (30, 3)), np.array([[0, 0, 0], [3, -4, 5], [-6, 2, 1.0]])
+    seen = [c.project(points + t) for c, t in zip(cameras, truth, strict=True)]
+    gaps = [
+        Gaps(i, j, *ray_normals(cameras[i], cameras[j], seen[i], seen[j]), np.ones(30))
+        for i, j in ((0, 1), (0, 2), (1, 2))
+    ]
+    solution = solve_shifts(gaps, 3)
+    assert np.abs(without_common_scale(cameras, solution.shifts_mm - truth)).max() < 0.05
+    variances = np.linalg.eigvalsh(solution.covariance)
+    assert variances[-1] > 50 and variances[-2] < 0.5  # one direction as wide as the prior, five known
+
+
+# --- shifts from masks ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("side", ["right", "left"])
+@pytest.mark.parametrize(("damaged", "median_mm"), [(False, 0.15), (True, 0.5)])
+def test_shift_is_recovered_from_masks_and_never_made_worse(side, damaged, median_mm):
+    errors = []
+    for seed in range(9):
+        views, truth = case(side, seed, damaged)
+        report = calibrate(views)
+        errors.append(error_along_n(views, truth, report))
+        assert report.consistency_after.score >= report.consistency_before.score
+    assert np.median(errors) < median_mm
+    if not damaged:
+        assert max(errors) < 1.0
+
+
+@pytest.mark.parametrize("tau_mm", [-20.0, 7.0, 20.0])
+def test_large_shift_along_n(tau_mm):
+    views, _ = case("right", 3, shift=ZERO)
+    n = normal_of(views)
+    views, _ = case("right", 3, shift=tau_mm * n)
+    report = calibrate(views)
+    assert report.corrections[0].shift_along_n_mm == pytest.approx(tau_mm, abs=0.2)
+    assert report.corrections[0].sigma_mm["n"] < 0.5
+    assert report.corrections[0].undetermined == ("b",)
+    after = report.views[1].acquisition.table_shift_mm
+    assert np.allclose(after, report.corrections[0].shift_lps_mm)
+
+
+@pytest.mark.parametrize("side", ["right", "left"])
+def test_consistent_views_stay(side):
+    for seed in range(4):
+        views, truth = case(side, seed, shift=ZERO)
+        report = calibrate(views)
+        assert error_along_n(views, truth, report) < 0.15
+        assert report.views[0] is not None and report.views[0].acquisition == views[0].acquisition
+
+
+def test_corrected_view_reprojects_the_reference_tree():
+    """The convention: P_B'(p) = P_B(p + t)."""
+    rng = np.random.default_rng(11)
+    tree = simple_left_tree(rng)
+    truth = 8 * epipolar_normal(*(camera_of(empty_view(k, *p)) for k, p in enumerate(ANGLES["left"])))
+    views = views_of(tree, ANGLES["left"], (ZERO, truth))
+    corrected = calibrate(views).views[1]
+    again = silhouette(tree, camera_of(corrected))
+    assert (again & views[1].mask).sum() > 0.8 * views[1].mask.sum()
+    unmoved = silhouette(tree, camera_of(views[1]))
+    assert (unmoved & views[1].mask).sum() < 0.5 * views[1].mask.sum()
+
+
+def test_unrelated_masks_never_lose_consistency():
+    for seed in range(4):
+        right, _ = case("right", seed, shift=ZERO)
+        left, _ = case("left", seed + 50, shift=ZERO)
+        report = calibrate([right[0], right[1].with_mask(left[1].mask)])
+        assert report.consistency_after.score >= report.consistency_before.score
+
+
+def test_wrong_estimate_is_refused(monkeypatch):
+    """Whatever the search finds, a less consistent pose is never used."""
+    module = sys.modules["xradiff.calibration.calibrate"]
+    views, _ = case("right", 2, shift=ZERO)
+    honest = module.estimate_shifts
+
+    def wrong(scene, progress):
+        shifts = np.array([ZERO, 9 * normal_of(views)])
+        return replace(honest(scene, progress), shifts_mm=shifts, consistency=scene.consistency(shifts))
+
+    monkeypatch.setattr(module, "estimate_shifts", wrong)
+    report = calibrate(views)
+    assert report.views[1].acquisition == views[1].acquisition
+    assert not report.corrections[0].accepted and report.corrections[0].reason.startswith("kept")
+
+
+def test_wrong_bundle_adjustment_is_refused(monkeypatch):
+    module = sys.modules["xradiff.calibration.calibrate"]
+    views, _ = case("right", 2, shift=ZERO)
+    tilted = replace(views[1].acquisition, secondary_deg=12.0)
+    monkeypatch.setattr(module, "adjust", lambda stated, *_: (stated[0], tilted))
+    report = calibrate(views, mode="bundle")
+    assert report.views[1].acquisition.secondary_deg == views[1].acquisition.secondary_deg
+    assert "nothing better" in report.corrections[0].reason
+
+
+def test_three_views_are_solved_together():
+    angles = ((40.0, -8.0), (-39.0, 6.0), (0.0, 35.0))
+    errors = []
+    for seed in range(4):
+        rng = np.random.default_rng(seed)
+        tree, shifts = simple_right_tree(rng), (ZERO, random_shift(rng, 12), random_shift(rng, 12))
+        views = views_of(tree, angles, shifts)
+        report = calibrate(views)
+        found = np.array([ZERO, *(c.shift_lps_mm for c in report.corrections)])
+        rest = without_common_scale([camera_of(v) for v in views], found - np.array(shifts))
+        errors += list(np.linalg.norm(rest[1:], axis=1))
+        assert len(report.searches) == 3
+    assert np.median(errors) < 0.4 and max(errors) < 1.0  # in every direction; the shifts are 6 mm at the median
+
+
+def test_views_along_the_same_line_are_left_alone():
+    tree = simple_right_tree(np.random.default_rng(0))
+    report = calibrate(views_of(tree, ((40, 0), (45, 0)), (ZERO, (0, 0, 5.0))))
+    assert report.corrections == () and "15 degrees apart" in report.notes[0]
+
+
+def test_mask_cut_off_at_the_border_gives_no_false_tips():
+    views, truth = case("right", 3, shift=(1.0, -2.0, -6.0))
+    cut = views[1].mask.copy()
+    cut[400:] = False
+    cropped = AngiogramView(
+        "view 1",
+        np.zeros((400, 512), np.uint8),
+        Acquisition(*ANGLES["right"][1], 1080, 749, 0.308, detector_offset_mm=(0.0, -56 * 0.308)),
+        mask=cut[:400],
+    )
+    report = calibrate([views[0], cropped])
+    assert error_along_n(views, truth, report) < 0.5
+    outlines = [trace_outline(v.mask) for v in (views[0], cropped)]
+    a, b = camera_of(views[0]), camera_of(cropped)
+    frame = pair_frame(a, b, outlines[0].centre, outlines[1].centre)
+    assert frontier_points(outlines[1], frame, b).pixels[:, 0].max() < 397
+
+
+# --- modes, landmarks, report ----------------------------------------------------------------------------
+
+
+def test_off_changes_nothing():
+    views, _ = case("right", 0)
+    report = calibrate(views, mode="off")
+    assert all(a is b for a, b in zip(report.views, views, strict=True))
+
+
+def marked(tree, views, shifts, count, rng, noise_px=1.0):
+    """Return landmarks at random centreline points of the tree's first tube."""
+    points = tree.tubes[0].points_lps_mm
+    points = points[np.linspace(0, 0.8 * len(points), count + 2).astype(int)[1:-1]]
+    seen = [
+        camera_of(v).project(points + t) + rng.normal(size=(count, 2)) * noise_px
+        for v, t in zip(views, shifts, strict=True)
+    ]
+    return Landmarks({f"point {i}": {k: tuple(seen[k][i]) for k in range(len(views))} for i in range(count)})
+
+
+def test_landmarks_settle_the_shift():
+    errors = []
+    for seed in range(6):
+        rng = np.random.default_rng(100 + seed)
+        tree, truth = simple_left_tree(rng), random_shift(rng)
+        views = views_of(tree, ANGLES["left"], (ZERO, truth))
+        views = [v.with_mask(corrupt_mask(v.mask, rng, breaks=6, spurs=12)) for v in views]
+        report = calibrate(views, landmarks=marked(tree, views, (ZERO, truth), 3, rng))
+        errors.append(error_along_n(views, truth, report))
+        assert any("landmarks" in note for note in report.notes)
+    assert np.median(errors) < 0.15 and max(errors) < 0.8
+
+
+@pytest.mark.parametrize("with_landmarks", [True, False])
+def test_bundle_recovers_a_wrong_angle_better_than_nothing(with_landmarks):
+    """A secondary angle 1.5 degrees off: it moves towards the truth and consistency gains."""
+    errors = []
+    for seed in range(4):
+        rng = np.random.default_rng(seed)
+        tree = simple_left_tree(rng)
+        views = views_of(tree, ANGLES["left"], (ZERO, ZERO))
+        primary, secondary = ANGLES["left"][1]
+        stated = [
+            views[0],
+            views[1].with_acquisition(Acquisition(primary, secondary + 1.5, 1080, 749, 0.308)),
+        ]
+        landmarks = marked(tree, views, (ZERO, ZERO), 12, rng, 0.3) if with_landmarks else None
+        report = calibrate(stated, mode="bundle", landmarks=landmarks)
+        shift_only = calibrate(stated, mode="shift", landmarks=landmarks)
+        assert report.consistency_after.score >= shift_only.consistency_after.score
+        assert report.consistency_after.score >= report.consistency_before.score
+        assert report.views[0].acquisition == views[0].acquisition
+        errors.append(abs(report.views[1].acquisition.secondary_deg - secondary))
+    assert np.mean(errors) < (1.0 if with_landmarks else 1.4), errors
+
+
+def test_report_is_json_ready():
+    views, _ = case("right", 1)
+    facts = json.loads(json.dumps(calibrate(views).to_dict()))
+    assert facts["mode"] == "auto" and set(facts["corrections"][0]["sigma_mm"]) == {"n", "m", "b"}
+    search = facts["searches"][0]
+    assert len(search["shift_mm"]) == len(search["share"]) == 501 and max(search["share"]) <= 1
+
+
+def test_progress_runs_to_the_end():
+    views, _ = case("right", 1)
+    seen = []
+    calibrate(views, progress=lambda fraction, message: seen.append(fraction))
+    assert seen == sorted(seen) and seen[-1] == 1.0
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("landmark,view,row\nostium,0,1\n", "must have the columns landmark, view, row, column"),
+        ("landmark,view,row,column\nostium,0,1,2\nostium,one,1,2\n", "line 3: view must be a whole number"),
+        (
+            "landmark,view,row,column\nostium,0,1,2\nostium,0,1,2\n",
+            "line 3: 'ostium' is marked twice in view 0",
+        ),
+        ("landmark,view,row,column\nostium,0,1,2\n", "must be marked in two or more views, got 1"),
+        ("landmark,view,row,column\nostium,0,1,nan\n", "line 2: needs a name"),
+        ("landmark,view,row,column\nostium,0,1\n", "line 2: view must be a whole number"),
+        ("landmark,view,row,column\n", "at least one landmark, got none"),
+    ],
+)
+def test_bad_landmark_files_are_named(tmp_path, text, message):
+    path = tmp_path / "marks.csv"
+    path.write_text(text)
+    with pytest.raises(InputError, match=message):
+        read_landmarks(path)
+
+
+def test_landmarks_are_read(tmp_path):
+    path = tmp_path / "marks.csv"
+    path.write_text("landmark, view, row, column\nostium, 0, 10.5, 20\nostium, 1, 30, 40\n")
+    assert read_landmarks(path).positions == {"ostium": {0: (10.5, 20.0), 1: (30.0, 40.0)}}
+    with pytest.raises(InputError, match="does not exist|cannot be read"):
+        read_landmarks(tmp_path / "absent.csv")
+
+
+def test_bad_input_is_named():
+    views, _ = case("right", 0, shift=ZERO)
+    with pytest.raises(InputError, match="calibration mode must be one of off, auto, shift, bundle, got 'on'"):
+        calibrate(views, mode="on")
+    with pytest.raises(InputError, match="two or more views, got 1"):
+        calibrate(views[:1])
+    with pytest.raises(InputError, match="got an empty mask"):
+        calibrate([views[0], views[1].with_mask(np.zeros((512, 512), bool))])
+    with pytest.raises(InputError, match="has no vessel mask"):
+        calibrate([views[0], empty_view(1, 0, 0)])
+    with pytest.raises(InputError, match="names view 2, accepted are 0 to 1"):
+        calibrate(views, landmarks=Landmarks({"a": {0: (1.0, 1.0), 2: (1.0, 1.0)}}))
+    with pytest.raises(InputError, match="must lie in view 1 .* got row 600, column 1"):
+        calibrate(views, landmarks=Landmarks({"a": {0: (1.0, 1.0), 1: (600.0, 1.0)}}))
+
+
+# --- the real pair ---------------------------------------------------------------------------------------
+
+
+def real_views(folder):
+    import SimpleITK as sitk
+
+    views = []
+    for k in (0, 1):
+        facts = json.loads((folder / f"params{k}.json").read_text())
+        pixels = sitk.GetArrayFromImage(sitk.ReadImage(str(folder / f"xray{k}.png")))
+        pixels = pixels if pixels.ndim == 2 else pixels[..., 0]
+        acquisition = Acquisition(*(facts[name] for name in ("alpha", "beta", "sid", "sod", "spacing")))
+        views.append(AngiogramView(f"view {k}", pixels, acquisition, mask=pixels > 127))
+    return views
+
+
+def test_real_pair_needs_next_to_nothing(clinical_pair):
+    report = calibrate(real_views(clinical_pair))
+    assert abs(report.corrections[0].shift_along_n_mm) < 0.3
+    assert report.consistency_after.coverage > 0.99
+
+
+@pytest.mark.parametrize("tau_mm", [-12.0, -5.0, 5.0, 12.0])
+def test_real_pair_displaced_on_purpose_comes_back(clinical_pair, tau_mm):
+    views = real_views(clinical_pair)
+    moved = views[1].with_acquisition(views[1].acquisition.shifted(tau_mm * normal_of(views)))
+    report = calibrate([views[0], moved])
+    assert report.corrections[0].shift_along_n_mm == pytest.approx(-tau_mm, abs=0.4)
