@@ -1,0 +1,202 @@
+"""Draw the panel after a run on the bundled case: python Testing/Slicer/panel_screenshot.py OUT.png [light|dark].
+
+The form is the real Resources/UI/XRADiffSlicer.ui; Qt is real (PySide6, offscreen). Widgets of Slicer and
+CTK are stand-ins that look alike, so the picture does not prove that Slicer's own widgets behave.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from pathlib import Path
+
+os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
+
+from PySide6.QtCore import QBuffer, QIODevice, QObject, Qt, Signal
+from PySide6.QtGui import QColor, QFont, QPalette, QStandardItem, QStandardItemModel
+from PySide6.QtUiTools import QUiLoader
+from PySide6.QtWidgets import QApplication, QComboBox, QGroupBox, QHeaderView, QTableView, QToolButton, QWidget
+
+MODULE = Path(__file__).resolve().parents[2] / "XRADiffSlicer"
+FORM = MODULE / "Resources" / "UI" / "XRADiffSlicer.ui"
+WIDTH = 440
+
+
+class CollapsibleButton(QWidget):
+    """Stand-in for ctkCollapsibleButton: a heading above its contents."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.heading = QToolButton(self)
+        self.heading.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
+        self.heading.setArrowType(Qt.ArrowType.DownArrow)
+        self.setContentsMargins(0, 26, 0, 0)
+
+    def setHeading(self, text: str) -> None:
+        self.heading.setText(text)
+
+    def resizeEvent(self, event: object) -> None:
+        self.heading.setGeometry(0, 0, self.width(), 24)
+
+
+class CollapsibleGroupBox(QGroupBox):
+    """Stand-in for ctkCollapsibleGroupBox."""
+
+    def collapse(self) -> None:
+        for child in self.findChildren(QWidget):
+            child.setVisible(False)
+        self.setFlat(True)
+        self.setMaximumHeight(22)
+
+
+class NodeComboBox(QComboBox):
+    """Stand-in for qMRMLNodeComboBox."""
+
+    currentNodeChanged = Signal(object)
+
+
+class MRMLWidget(QWidget):
+    """Stand-in for qMRMLWidget."""
+
+    mrmlSceneChanged = Signal(object)
+
+
+STAND_INS = {
+    "ctkCollapsibleButton": CollapsibleButton,
+    "ctkCollapsibleGroupBox": CollapsibleGroupBox,
+    "qMRMLNodeComboBox": NodeComboBox,
+    "qMRMLTableView": QTableView,
+    "qMRMLWidget": MRMLWidget,
+}
+
+
+class Loader(QUiLoader):
+    """Loads the form with stand-ins in place of the widgets of Slicer and CTK."""
+
+    def createWidget(self, className: str, parent: QWidget | None = None, name: str = "") -> QWidget:
+        if className not in STAND_INS:
+            return super().createWidget(className, parent, name)
+        widget = STAND_INS[className](parent)
+        widget.setObjectName(name)
+        return widget
+
+
+def loadForm() -> QWidget:
+    """Return the form; an application must exist. Its connections carry MRML types, which Qt alone cannot make."""
+    text = re.sub(r"<connections>.*</connections>", "", FORM.read_text(encoding="utf-8"), flags=re.DOTALL)
+    buffer = QBuffer()
+    buffer.setData(text.encode())
+    buffer.open(QIODevice.OpenModeFlag.ReadOnly)
+    return Loader().load(buffer, None)
+
+
+def reconstructDemo() -> tuple[list, object, object]:
+    """Return the bundled case's views, the method's description and the result, as Apply makes them."""
+    sys.path.insert(0, str(MODULE))
+    from xradiff.pipeline import reconstruct
+    from xradiff.reconstruction.registry import list_methods
+    from xradiff.views import read_view
+
+    demo = MODULE / "Resources" / "SampleData" / "demo"
+    views = [
+        read_view(demo / f"view{index}.png", demo / f"view{index}.json", name=f"Demo view {index}") for index in (0, 1)
+    ]
+    return views, list_methods()[0], reconstruct(views)
+
+
+def fill(form: QWidget) -> None:
+    """Show a finished run on the bundled case, with the numbers that this run gave."""
+    views, method, result = reconstructDemo()
+
+    def find(name: str) -> QObject:
+        return form.findChild(QObject, name)
+
+    for name, text in (
+        ("viewsCollapsibleButton", "1. Views"),
+        ("reconstructionCollapsibleButton", "2. Reconstruction"),
+        ("resultsCollapsibleButton", "3. Results"),
+    ):
+        find(name).setHeading(text)
+    for index, view in enumerate(views):
+        taken = view.acquisition
+        find(f"viewSelector{index}").addItem(view.name)
+        for name, value in (
+            ("primary", taken.primary_deg),
+            ("secondary", taken.secondary_deg),
+            ("sid", taken.sid_mm),
+            ("sod", taken.sod_mm),
+            ("rowSpacing", taken.pixel_spacing_mm[0]),
+            ("columnSpacing", taken.pixel_spacing_mm[1]),
+        ):
+            find(f"{name}SpinBox{index}").setValue(value)
+        primary = f"{'LAO' if taken.primary_deg >= 0 else 'RAO'} {abs(taken.primary_deg):.1f}°"
+        secondary = f"{'CRA' if taken.secondary_deg >= 0 else 'CAU'} {abs(taken.secondary_deg):.1f}°"
+        find(f"originLabel{index}").setText(f"from JSON: {primary}, {secondary}")
+        find(f"loadGeometryButton{index}").setEnabled(True)
+    find("methodSelector").addItem(method.title)
+    about = f"About {method.seconds_cpu:g} s and {method.memory_gb:g} GB of memory."
+    find("methodDescriptionLabel").setText(f"{method.description} {about}")
+    find("deviceLabel").setText("CPU: this method does not use a GPU")
+    find("applyButton").setEnabled(True)
+    find("progressBar").setVisible(False)
+    fits = " and ".join(f"{fit.coverage:.1%}" for fit in result.fits)
+    find("statusLabel").setText(f"Done. The result covers {fits} of the masks.")
+    find("logGroupBox").collapse()
+    for name, kind in (("segmentation", "segmentation"), ("probability", "probability"), ("model", "surface")):
+        find(f"{name}Selector").addItem(f"Demo view 0 {kind}")
+    find("tableSelector").addItem("Demo view 0 reprojection fit")
+    for name in ("showButton", "reportButton"):
+        find(name).setEnabled(True)
+    _fillTable(find("fitTableView"), result.fits)
+
+
+def _fillTable(view: QTableView, fits: tuple) -> None:
+    model = QStandardItemModel(view)
+    model.setHorizontalHeaderLabels(["View", "Coverage", "Precision", "Dice", "CD (px)", "CD (mm)"])
+    for fit in fits:
+        numbers = (fit.coverage, fit.precision, fit.dice, fit.chamfer_px, fit.chamfer_mm)
+        row = [fit.view_name, *(f"{number:.3f}" for number in numbers)]
+        model.appendRow([QStandardItem(text) for text in row])
+    view.setModel(model)
+    view.verticalHeader().hide()
+    view.horizontalHeader().setSectionResizeMode(QHeaderView.ResizeMode.Stretch)
+    view.horizontalHeader().setSectionResizeMode(0, QHeaderView.ResizeMode.ResizeToContents)
+
+
+def darken(application: QApplication) -> None:
+    """Use a palette like Slicer's dark style."""
+    palette = QPalette()
+    for role, color in (
+        (QPalette.ColorRole.Window, "#2d2d2d"),
+        (QPalette.ColorRole.WindowText, "#e6e6e6"),
+        (QPalette.ColorRole.Base, "#1f1f1f"),
+        (QPalette.ColorRole.AlternateBase, "#2a2a2a"),
+        (QPalette.ColorRole.Text, "#e6e6e6"),
+        (QPalette.ColorRole.Button, "#3a3a3a"),
+        (QPalette.ColorRole.ButtonText, "#e6e6e6"),
+        (QPalette.ColorRole.Highlight, "#3d7ebf"),
+    ):
+        palette.setColor(role, QColor(color))
+    application.setPalette(palette)
+
+
+def main(path: str, style: str = "light") -> None:
+    """Write the picture to `path`."""
+    application = QApplication.instance() or QApplication([])
+    application.setStyle("Fusion")
+    application.setFont(QFont("DejaVu Sans", 9))
+    if style == "dark":
+        darken(application)
+    form = loadForm()
+    fill(form)
+    form.resize(WIDTH, form.sizeHint().height())
+    form.show()
+    application.processEvents()
+    form.resize(WIDTH, max(form.layout().totalHeightForWidth(WIDTH), form.minimumSizeHint().height()))
+    application.processEvents()
+    form.grab().save(path)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

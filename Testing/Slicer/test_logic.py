@@ -1,0 +1,203 @@
+"""Outputs: made or reused, filed in the subject hierarchy, in this process and through a worker process."""
+
+from __future__ import annotations
+
+import time
+
+import mrml_phantoms as phantoms
+import numpy as np
+import pytest
+import slicer
+import vtk
+from XRADiffSlicerLib.Exchange import exportViews, readResultFolder, workerArguments
+from XRADiffSlicerLib.Geometry import BY_HAND, storeFacts
+from XRADiffSlicerLib.Launchers import ThreadLauncher
+from XRADiffSlicerLib.Logic import ReconstructionLogic
+from XRADiffSlicerLib.NodeConversion import imageNodeFromView, meshFromModel, sparseFromVolume
+from XRADiffSlicerLib.Outputs import KINDS, OutputNodes, fillOutputs
+
+
+def hierarchy():
+    return slicer.vtkMRMLSubjectHierarchyNode.GetSubjectHierarchyNode(slicer.mrmlScene)
+
+
+@pytest.fixture
+def sphereNodes(mrml):
+    nodes = []
+    for view in phantoms.sphereViews():
+        node = imageNodeFromView(view, view.name)
+        taken = view.acquisition
+        facts = {name: getattr(taken, name) for name in ("primary_deg", "secondary_deg", "sid_mm", "sod_mm")}
+        storeFacts(node, {**facts, "pixel_spacing_mm": list(taken.pixel_spacing_mm)}, BY_HAND)
+        nodes.append(node)
+    return nodes
+
+
+def test_outputs_are_made_and_named_after_the_input(sphereNodes):
+    outputs = fillOutputs(phantoms.result(), sphereNodes[0])
+    for field, (className, suffix) in KINDS.items():
+        node = getattr(outputs, field)
+        assert (node.GetClassName(), node.GetName()) == (className, f"sphere 0 {suffix}")
+    assert outputs.warnings == ("Take care.",)
+
+
+def test_outputs_are_shown_in_3d_once(sphereNodes):
+    outputs = fillOutputs(phantoms.result(), sphereNodes[0])
+    assert outputs.segmentation.GetDisplayNode().GetVisibility3D()
+    assert outputs.segmentation.GetSegmentation().ContainsRepresentation("Closed surface")
+    assert not outputs.model.GetDisplayNode().GetVisibility()
+
+
+def test_outputs_lie_beside_the_input(sphereNodes):
+    patient = hierarchy().CreateSubjectItem(hierarchy().GetSceneItemID(), "patient")
+    hierarchy().CreateItem(patient, sphereNodes[0])
+    first = fillOutputs(phantoms.result(), sphereNodes[0])
+    assert hierarchy().GetItemName(first.folderItem) == "sphere 0 XRA-Diff"
+    assert hierarchy().GetItemParent(first.folderItem) == patient
+    for field in KINDS:
+        item = hierarchy().GetItemByDataNode(getattr(first, field))
+        assert hierarchy().GetItemParent(item) == first.folderItem
+    assert fillOutputs(phantoms.result(), sphereNodes[0]).folderItem == first.folderItem
+
+
+def test_items_that_slicer_made_by_itself_are_moved_into_the_folder(sphereNodes):
+    """The application gives every new node an item at the top; slicer-core does not."""
+    tree = hierarchy()
+
+    @vtk.calldata_type(vtk.VTK_OBJECT)
+    def addItem(_scene, _event, node):
+        if node.IsA("vtkMRMLDisplayableNode") or node.IsA("vtkMRMLTableNode"):
+            tree.CreateItem(tree.GetSceneItemID(), node)
+
+    slicer.mrmlScene.AddObserver(slicer.vtkMRMLScene.NodeAddedEvent, addItem)
+    outputs = fillOutputs(phantoms.result(), sphereNodes[0])
+    for field in KINDS:
+        item = tree.GetItemByDataNode(getattr(outputs, field))
+        assert tree.GetItemParent(item) == outputs.folderItem
+
+
+def test_chosen_outputs_are_overwritten_and_stay_where_they_are(sphereNodes):
+    mine = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLModelNode", "mine")
+    elsewhere = hierarchy().CreateFolderItem(hierarchy().GetSceneItemID(), "elsewhere")
+    hierarchy().CreateItem(elsewhere, mine)
+    outputs = fillOutputs(phantoms.result(), sphereNodes[0], OutputNodes(model=mine))
+    assert outputs.model is mine and mine.GetPolyData().GetNumberOfPoints() == 4
+    assert hierarchy().GetItemParent(hierarchy().GetItemByDataNode(mine)) == elsewhere
+    count = slicer.mrmlScene.GetNumberOfNodes()
+    again = fillOutputs(phantoms.result(), sphereNodes[0], outputs)
+    assert all(getattr(again, field) is getattr(outputs, field) for field in KINDS)
+    assert slicer.mrmlScene.GetNumberOfNodes() == count
+
+
+def test_views_go_to_the_worker_unchanged(tmp_path):
+    from xradiff.views import read_view
+
+    views = phantoms.sphereViews()
+    for view, (image, geometry) in zip(views, exportViews(views, tmp_path), strict=True):
+        read = read_view(image, geometry)
+        np.testing.assert_array_equal(read.pixels, view.pixels)
+        assert read.acquisition == view.acquisition
+
+
+def test_worker_arguments_are_understood_by_the_command_line(tmp_path):
+    from xradiff.cli import _parser
+
+    files = exportViews(phantoms.sphereViews(), tmp_path)
+    arguments = workerArguments(files, tmp_path / "out", calibrate=False, spacingMm=0.75, settings={"a": 1})
+    options = _parser().parse_args([*arguments, "--cancel-file", str(tmp_path / "cancel")])
+    assert (options.calibrate, options.spacing_mm, options.progress, options.set) == ("off", 0.75, "json", ["a=1"])
+    assert len(options.view) == 2
+
+
+def assertSphere(outputs):
+    points = sparseFromVolume(outputs.probability).points_lps_mm()
+    vertices = meshFromModel(outputs.model).vertices_lps_mm
+    # A hull of two views is larger than the sphere across the views, but centred on it and as high.
+    for cloud in (points, vertices):
+        middle = (cloud.min(axis=0) + cloud.max(axis=0)) / 2
+        np.testing.assert_allclose(middle, phantoms.SPHERE_CENTRE, atol=1.0)
+    assert all(fit.coverage > 0.97 for fit in outputs.fits)
+    assert outputs.segmentation.GetSegmentation().GetNumberOfSegments() == 1
+
+
+def test_reconstruct_in_this_process(sphereNodes):
+    said = []
+    outputs = ReconstructionLogic().reconstruct(sphereNodes, progress=lambda fraction, message: said.append(fraction))
+    assertSphere(outputs)
+    assert said == sorted(said) and said[-1] == 1
+
+
+def test_reconstruct_reports_bad_input_in_one_line(sphereNodes):
+    with pytest.raises(ValueError, match="unknown method 'magic'"):
+        ReconstructionLogic().reconstruct(sphereNodes, method="magic")
+
+
+def start(logic, nodes, **options):
+    heard = {"progress": [], "log": [], "finished": [], "failed": []}
+    logic.startReconstruction(
+        nodes,
+        onProgress=lambda fraction, message: heard["progress"].append(fraction),
+        onLog=heard["log"].append,
+        onFinished=heard["finished"].append,
+        onFailed=lambda message, cancelled: heard["failed"].append((message, cancelled)),
+        **options,
+    )
+    return heard
+
+
+def test_reconstruct_in_a_worker_process_gives_the_same(sphereNodes):
+    logic = ReconstructionLogic(ThreadLauncher())
+    heard = start(logic, sphereNodes, spacingMm=1.0)
+    assert logic.running
+    with pytest.raises(RuntimeError, match="running already"):
+        start(logic, sphereNodes)
+    logic.worker.wait(120)
+    assert heard["failed"] == [], heard["log"]
+    assertSphere(heard["finished"][0])
+    assert max(heard["progress"]) == 1
+    assert [fit.view_name for fit in heard["finished"][0].fits] == ["sphere 0", "sphere 1"]
+    assert (logic.resultFolder / "report.html").exists()
+    here = logic.reconstruct(sphereNodes, spacingMm=1.0)
+    there = heard["finished"][0]
+    np.testing.assert_allclose(
+        sparseFromVolume(there.probability).points_lps_mm(),
+        sparseFromVolume(here.probability).points_lps_mm(),
+        atol=1e-4,
+    )
+    folder = logic.resultFolder
+    logic.removeTemporaryFiles()
+    assert not folder.exists() and logic.resultFolder is None
+
+
+def test_worker_reports_bad_input_in_one_line(sphereNodes):
+    logic = ReconstructionLogic(ThreadLauncher())
+    heard = start(logic, sphereNodes, method="magic")
+    logic.worker.wait(60)
+    assert heard["failed"] == [("unknown method 'magic'; available are visual_hull", False)]
+    assert heard["finished"] == []
+
+
+def test_unusable_views_are_refused_before_the_worker_starts(sphereNodes):
+    logic = ReconstructionLogic(ThreadLauncher())
+    with pytest.raises(ValueError, match="only 0.0 deg apart"):
+        start(logic, [sphereNodes[0], sphereNodes[0]])
+    slicer.util.arrayFromVolume(sphereNodes[1])[:] = np.arange(200) % 256
+    with pytest.raises(ValueError, match="sphere 1 is a grey image"):
+        start(logic, sphereNodes)
+    assert not logic.running and logic.resultFolder is None
+
+
+def test_cancel_in_the_middle_of_a_run(sphereNodes):
+    logic = ReconstructionLogic(ThreadLauncher())
+    heard = start(logic, sphereNodes, spacingMm=0.1)
+    while not heard["progress"]:
+        logic.worker._launcher.pump()
+        time.sleep(0.005)
+    logic.cancel()
+    logic.worker.wait(30)
+    assert heard["failed"] == [("cancelled", True)] and heard["finished"] == []
+
+
+def test_broken_result_folder_is_reported(tmp_path):
+    with pytest.raises(OSError, match=r"run\.json"):
+        readResultFolder(tmp_path, [])

@@ -1,0 +1,134 @@
+"""Files between Slicer and the worker process: views out, result folder in."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import vtk
+from vtk.util.numpy_support import vtk_to_numpy
+
+if TYPE_CHECKING:
+    from xradiff.datatypes import AngiogramView, SparseVolume, SurfaceMesh
+
+
+@dataclass(frozen=True)
+class FolderResult:
+    """What a result folder holds, with the names that the core uses in memory."""
+
+    probability: SparseVolume
+    segmentation: SparseVolume
+    surface: SurfaceMesh
+    fits: tuple[SimpleNamespace, ...]
+    warnings: tuple[str, ...]
+
+
+def exportViews(views: Sequence[AngiogramView], folder: Path) -> list[tuple[Path, Path]]:
+    """Write the image and the geometry of each view into `folder`; return the two paths of each."""
+    import SimpleITK as sitk
+
+    files = []
+    for index, view in enumerate(views):
+        pixels = np.ascontiguousarray(view.pixels)
+        suffix = ".png" if pixels.dtype in (np.uint8, np.uint16) else ".nrrd"
+        image, geometry = folder / f"view{index}{suffix}", folder / f"view{index}.json"
+        sitk.WriteImage(sitk.GetImageFromArray(pixels), str(image))
+        taken = view.acquisition
+        facts = {
+            "primary_deg": taken.primary_deg,
+            "secondary_deg": taken.secondary_deg,
+            "sid_mm": taken.sid_mm,
+            "sod_mm": taken.sod_mm,
+            "pixel_spacing_mm": list(taken.pixel_spacing_mm),
+            "roll_deg": taken.roll_deg,
+            "detector_offset_mm": list(taken.detector_offset_mm),
+            "table_shift_mm": list(taken.table_shift_mm),
+        }
+        geometry.write_text(json.dumps(facts, indent=1), encoding="ascii")
+        files.append((image, geometry))
+    return files
+
+
+def workerArguments(
+    files: Sequence[tuple[Path, Path]],
+    result: Path,
+    *,
+    method: str = "visual_hull",
+    settings: Mapping[str, object] | None = None,
+    side: str = "auto",
+    calibrate: bool = True,
+    spacingMm: float = 0.5,
+    device: str = "auto",
+    seed: int = 0,
+) -> list[str]:
+    """Return the arguments after `python -m xradiff` that reconstruct `files` into `result`."""
+    arguments = ["reconstruct", "--progress", "json", "--out", str(result)]
+    for image, geometry in files:
+        arguments += ["--view", str(image), str(geometry)]
+    arguments += ["--method", method, "--side", side, "--calibrate", "auto" if calibrate else "off"]
+    arguments += ["--spacing-mm", f"{spacingMm:g}", "--device", device, "--seed", str(seed)]
+    for key, value in (settings or {}).items():
+        arguments += ["--set", f"{key}={value}"]
+    return arguments
+
+
+def readResultFolder(folder: Path, names: Sequence[str]) -> FolderResult:
+    """Read a result folder; the fits get the `names` of the views, which the files do not hold.
+
+    :raises OSError, KeyError or ValueError: a file is missing or not as it should be.
+    """
+    run = json.loads((folder / "run.json").read_text(encoding="utf-8"))
+    return FolderResult(
+        probability=_sparseFromImage(folder / "probability.nii.gz"),
+        segmentation=_sparseFromImage(folder / "segmentation.nii.gz"),
+        surface=_meshFromFile(folder / "surface.vtp"),
+        fits=_fitsFromFile(folder / "reprojection.csv", names),
+        warnings=tuple(run.get("warnings", ())),
+    )
+
+
+def _sparseFromImage(path: Path) -> SparseVolume:
+    import SimpleITK as sitk
+    from xradiff.datatypes import SparseVolume, VolumeGrid
+
+    try:
+        image = sitk.DICOMOrient(sitk.ReadImage(str(path), sitk.sitkFloat32), "LPS")
+    except RuntimeError:
+        raise ValueError(f"{path.name} is not an image that can be read") from None
+    if not np.allclose(image.GetDirection(), np.eye(3).ravel(), atol=1e-4):
+        raise ValueError(f"{path.name} is oblique")
+    grid = VolumeGrid(image.GetSize(), image.GetSpacing(), image.GetOrigin())
+    return SparseVolume.from_dense(sitk.GetArrayFromImage(image).T, grid)
+
+
+def _meshFromFile(path: Path) -> SurfaceMesh:
+    from xradiff.datatypes import SurfaceMesh
+
+    if not path.exists():
+        raise FileNotFoundError(f"{path.name} is missing")
+    reader = vtk.vtkXMLPolyDataReader()
+    reader.SetFileName(str(path))
+    reader.Update()
+    poly = reader.GetOutput()
+    if poly.GetNumberOfPoints() == 0:
+        raise ValueError(f"{path.name} holds no surface")
+    triangles = vtk_to_numpy(poly.GetPolys().GetConnectivityArray()).reshape(-1, 3)
+    return SurfaceMesh(vtk_to_numpy(poly.GetPoints().GetData()).astype(np.float64), triangles.astype(np.int64))
+
+
+def _fitsFromFile(path: Path, names: Sequence[str]) -> tuple[SimpleNamespace, ...]:
+    def value(text: str) -> Any:
+        try:
+            return float(text)
+        except ValueError:
+            return text
+
+    with path.open(newline="", encoding="utf-8") as stream:
+        rows = [{key: value(text) for key, text in row.items()} for row in csv.DictReader(stream)]
+    return tuple(SimpleNamespace(**{**row, "view_name": name}) for row, name in zip(rows, names, strict=True))

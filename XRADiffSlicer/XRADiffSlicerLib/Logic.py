@@ -1,0 +1,158 @@
+"""What the module computes, usable from the Python console without the panel.
+
+from XRADiffSlicer import XRADiffSlicerLogic
+views = [slicer.util.getNode("Demo view 0"), slicer.util.getNode("Demo view 1")]
+outputs = XRADiffSlicerLogic().reconstruct(views)
+"""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+import weakref
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from .Exchange import exportViews, readResultFolder, workerArguments
+from .Outputs import OutputNodes, fillOutputs
+from .Views import viewsFromNodes
+from .Worker import Worker
+
+
+class ReconstructionLogic:
+    """Angiogram nodes in, output nodes out: in this process (scripts) or in a worker process (panel).
+
+    :param launcher: starts processes; None for the one that suits where this runs (see `Launchers`).
+    """
+
+    def __init__(self, launcher: Any = None) -> None:
+        self.launcher = launcher
+        self.worker: Worker | None = None
+        self.resultFolder: Path | None = None
+        self._removeFolder: weakref.finalize[..., Any] | None = None
+
+    def reconstruct(
+        self,
+        views: Sequence[Any],
+        geometry: Sequence[Any] | None = None,
+        *,
+        method: str = "visual_hull",
+        settings: Mapping[str, object] | None = None,
+        side: str = "auto",
+        calibrate: bool = True,
+        spacingMm: float = 0.5,
+        device: str = "auto",
+        seed: int = 0,
+        frames: Sequence[int | None] | None = None,
+        outputs: OutputNodes | None = None,
+        progress: Callable[[float, str], None] | None = None,
+    ) -> OutputNodes:
+        """Reconstruct the coronary tree in this process and return the output nodes.
+
+        :param views: two or more nodes (or their names): one-image volumes that are vessel masks,
+          proxy volumes of sequences of masks, or segmentations drawn on an angiogram.
+        :param geometry: one entry a view: None for what the node or the DICOM database knows, else a
+          mapping, a JSON file or an Acquisition.
+        :param settings: settings of the method, see `python -m xradiff info METHOD`.
+        :param calibrate: correct the shift between views that were not taken at the same time.
+        :param frames: one frame index a view; None for the frame shown.
+        :param outputs: nodes to overwrite; by default new ones are made.
+        :param progress: called with a fraction and a message; may raise to stop.
+        :raises ValueError: a view, its geometry or a setting cannot work; the message says which.
+        """
+        from xradiff.pipeline import reconstruct
+        from xradiff.progress import silent
+
+        inputs = viewsFromNodes(views, geometry, frames)
+        result = reconstruct(
+            inputs,
+            method,
+            settings=dict(settings or {}),
+            side=side,
+            calibrate_mode="auto" if calibrate else "off",
+            spacing_mm=spacingMm,
+            device=device,
+            seed=seed,
+            progress=progress or silent,
+        )
+        return fillOutputs(result, _first(views), outputs)
+
+    def startReconstruction(
+        self,
+        views: Sequence[Any],
+        geometry: Sequence[Any] | None = None,
+        *,
+        frames: Sequence[int | None] | None = None,
+        outputs: OutputNodes | None = None,
+        onProgress: Callable[[float, str], None],
+        onLog: Callable[[str], None],
+        onFinished: Callable[[OutputNodes], None],
+        onFailed: Callable[[str, bool], None],
+        **options: Any,
+    ) -> Worker:
+        """Start the same in a worker process and return at once.
+
+        :param onFinished: called with the output nodes.
+        :param onFailed: called with one line for the user, and whether the user cancelled.
+        :param options: `method`, `settings`, `side`, `calibrate`, `spacingMm`, `device`, `seed`.
+        :raises ValueError: the input cannot work; nothing was started.
+        :raises RuntimeError: a reconstruction is running already.
+        """
+        if self.running:
+            raise RuntimeError("a reconstruction is running already; cancel it first")
+        inputs = viewsFromNodes(views, geometry, frames)
+        _refuseUnusable(inputs)
+        first = _first(views)
+        self.removeTemporaryFiles()
+        folder = Path(tempfile.mkdtemp(prefix="XRADiffSlicer-"))
+        self._removeFolder = weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
+        files = exportViews(inputs, folder)
+        result = folder / "result"
+
+        def finish() -> None:
+            try:
+                read = readResultFolder(result, [view.name for view in inputs])
+                self.resultFolder = result
+                nodes = fillOutputs(read, first, outputs)
+            except (OSError, ValueError, KeyError) as error:
+                onFailed(f"the result could not be loaded: {error}", False)
+                return
+            onFinished(nodes)
+
+        self.worker = Worker(self.launcher, onProgress=onProgress, onLog=onLog, onSuccess=finish, onFailure=onFailed)
+        self.worker.start(workerArguments(files, result, **options), cancelFile=folder / "cancel")
+        return self.worker
+
+    @property
+    def running(self) -> bool:
+        """Whether a worker process is at work."""
+        return self.worker is not None and self.worker.running
+
+    def cancel(self) -> None:
+        """Ask the worker to stop; it is ended by force when it does not answer."""
+        if self.worker is not None:
+            self.worker.cancel()
+
+    def removeTemporaryFiles(self) -> None:
+        """Delete the files of the last worker run, the report included; stops a run that is at work."""
+        if self.worker is not None and self.running:
+            self.worker.abort()
+        self.resultFolder = None
+        if self._removeFolder is not None:
+            self._removeFolder()
+            self._removeFolder = None
+
+
+def _refuseUnusable(inputs: Sequence[Any]) -> None:
+    """Raise what the worker would, before it is started."""
+    from xradiff.masks import with_masks
+    from xradiff.reconstruction.interface import check_separation
+
+    check_separation(with_masks(inputs))
+
+
+def _first(views: Sequence[Any]) -> Any:
+    import slicer
+
+    return slicer.mrmlScene.GetFirstNodeByName(views[0]) if isinstance(views[0], str) else views[0]

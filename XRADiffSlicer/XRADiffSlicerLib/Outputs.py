@@ -1,0 +1,106 @@
+"""Output nodes: chosen or created, filled, shown, and filed beside the input in the subject hierarchy."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import slicer
+
+from .Geometry import imageNodeOf
+from .NodeConversion import (
+    CORONARY_COLOR,
+    updateModelFromMesh,
+    updateSegmentationFromSparse,
+    updateTableFromFits,
+    updateVolumeFromSparse,
+)
+from .Views import baseNameOf
+
+
+@dataclass
+class OutputNodes:
+    """The nodes of one result. Those that are None when given are created.
+
+    :ivar folderItem: subject hierarchy folder that holds created nodes, 0 before `fillOutputs`.
+    :ivar fits: how the reprojected result fits each view (`xradiff.quantification.ReprojectionFit`).
+    :ivar warnings: what the user should know, one sentence each.
+    """
+
+    segmentation: Any = None
+    probability: Any = None
+    model: Any = None
+    table: Any = None
+    folderItem: int = 0
+    fits: tuple[Any, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+
+KINDS = {
+    "segmentation": ("vtkMRMLSegmentationNode", "segmentation"),
+    "probability": ("vtkMRMLScalarVolumeNode", "probability"),
+    "model": ("vtkMRMLModelNode", "surface"),
+    "table": ("vtkMRMLTableNode", "reprojection fit"),
+}
+
+
+def fillOutputs(result: Any, inputNode: Any, chosen: OutputNodes | None = None) -> OutputNodes:
+    """Put a reconstruction into nodes and return them.
+
+    :param result: what has `probability`, `segmentation`, `surface`, `fits` and `warnings` of the core.
+    :param inputNode: the first view; names and place in the subject hierarchy come from it.
+    :param chosen: nodes to overwrite; those that are None are created.
+    """
+    chosen = chosen or OutputNodes()
+    base = baseNameOf(inputNode)
+    created = [field for field in KINDS if getattr(chosen, field) is None]
+    nodes = {field: getattr(chosen, field) or _create(field, base) for field in KINDS}
+    outputs = OutputNodes(**nodes, fits=tuple(result.fits), warnings=tuple(result.warnings))
+
+    updateVolumeFromSparse(outputs.probability, result.probability)
+    updateSegmentationFromSparse(outputs.segmentation, result.segmentation)
+    outputs.segmentation.SetReferenceImageGeometryParameterFromVolumeNode(outputs.probability)
+    updateModelFromMesh(outputs.model, result.surface)
+    updateTableFromFits(outputs.table, outputs.fits)
+    _display(outputs)
+    outputs.folderItem = _file(inputNode, base, [nodes[field] for field in created])
+    return outputs
+
+
+def _create(field: str, base: str) -> Any:
+    className, suffix = KINDS[field]
+    name = slicer.mrmlScene.GenerateUniqueName(f"{base} {suffix}")
+    return slicer.mrmlScene.AddNewNodeByClass(className, name)
+
+
+def _display(outputs: OutputNodes) -> None:
+    """Show the segmentation in 3D; the surface model stays hidden behind it."""
+    for node in (outputs.segmentation, outputs.probability, outputs.model):
+        if node.GetDisplayNode() is None:
+            node.CreateDefaultDisplayNodes()
+            if node is outputs.model:
+                node.GetDisplayNode().SetColor(*CORONARY_COLOR)
+                node.GetDisplayNode().SetVisibility(False)
+    segmentation = outputs.segmentation
+    segmentation.CreateClosedSurfaceRepresentation()
+    segmentation.GetDisplayNode().SetVisibility3D(True)
+    segmentation.GetDisplayNode().SetPreferredDisplayRepresentationName3D(
+        slicer.vtkSegmentationConverter.GetSegmentationClosedSurfaceRepresentationName()
+    )
+
+
+def _file(inputNode: Any, base: str, nodes: list[Any]) -> int:
+    """Put `nodes` into the folder "<base> XRA-Diff" beside the input; return the folder's item."""
+    hierarchy = slicer.vtkMRMLSubjectHierarchyNode.GetSubjectHierarchyNode(slicer.mrmlScene)
+    anchor = imageNodeOf(inputNode) or inputNode
+    item = hierarchy.GetItemByDataNode(anchor)
+    parent = hierarchy.GetItemParent(item) if item else hierarchy.GetSceneItemID()
+    name = f"{base} XRA-Diff"
+    folder = hierarchy.GetItemChildWithName(parent, name) or hierarchy.CreateFolderItem(parent, name)
+    for node in nodes:
+        own = hierarchy.GetItemByDataNode(node)
+        if own:
+            hierarchy.SetItemParent(own, folder)
+        else:
+            hierarchy.CreateItem(folder, node)
+    return int(folder)

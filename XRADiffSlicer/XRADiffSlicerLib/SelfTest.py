@@ -1,0 +1,68 @@
+"""Steps of the module's self-test. Each gets a logic and an empty scene; needs no network and installs nothing."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import slicer
+
+from .Geometry import factsOf
+from .NodeConversion import imageFromNode, meshFromModel, sparseFromVolume
+from .Outputs import OutputNodes
+from .SampleData import loadDemo
+
+SPACING_MM = 1.0
+LEAST_COVERAGE = 0.95
+
+
+def sampleLoads(_logic: Any) -> None:
+    """The bundled case gives two images that know their geometry."""
+    nodes = loadDemo()
+    _check(len(nodes) == 2, "the sample has two views")
+    for node in nodes:
+        _check(len(factsOf(node)[0]) >= 5, "the geometry is known")
+        _check(bool(imageFromNode(node).any()), "the image is not empty")
+
+
+def reconstructsSample(logic: Any) -> None:
+    """The bundled case gives a segmentation, a probability volume, a surface and a table that fit the images."""
+    views = loadDemo()
+    outputs = logic.reconstruct(views, spacingMm=SPACING_MM)
+    _check(outputs.segmentation.GetSegmentation().GetNumberOfSegments() == 1, "one segment")
+    _check(outputs.table.GetNumberOfRows() == 2, "one row of the table for each view")
+    for fit in outputs.fits:
+        _check(fit.coverage >= LEAST_COVERAGE, f"the result covers {fit.view_name}, got {fit.coverage:.1%}")
+    points = sparseFromVolume(outputs.probability).points_lps_mm()
+    vertices = meshFromModel(outputs.model).vertices_lps_mm
+    inside = (vertices >= points.min(axis=0) - 2 * SPACING_MM) & (vertices <= points.max(axis=0) + 2 * SPACING_MM)
+    _check(bool(np.all(inside)), "the surface lies where the volume is")
+
+
+def reusesOutputs(logic: Any) -> None:
+    """Chosen output nodes are overwritten, no others are made."""
+    views = loadDemo()
+    first = logic.reconstruct(views, spacingMm=2 * SPACING_MM)
+    count = slicer.mrmlScene.GetNumberOfNodes()
+    chosen = OutputNodes(first.segmentation, first.probability, first.model, first.table)
+    second = logic.reconstruct(views, spacingMm=2 * SPACING_MM, outputs=chosen)
+    _check(second.segmentation is first.segmentation, "the segmentation is reused")
+    _check(slicer.mrmlScene.GetNumberOfNodes() == count, "no node is added")
+
+
+def refusesOneView(logic: Any) -> None:
+    """A reconstruction from one view is refused with a reason."""
+    try:
+        logic.reconstruct(loadDemo()[:1])
+    except ValueError as error:
+        _check("two" in str(error), "the reason is given")
+    else:
+        raise AssertionError("one view must be refused")
+
+
+STEPS = (sampleLoads, reconstructsSample, reusesOutputs, refusesOneView)
+
+
+def _check(condition: bool, what: str) -> None:
+    if not condition:
+        raise AssertionError(f"expected: {what}")

@@ -1,0 +1,77 @@
+"""Nodes that the user picked -> the views that the core reconstructs from."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import slicer
+
+from .Geometry import geometryOf, imageNodeOf
+from .NodeConversion import InputNodeError, imageFromNode, maskFromSegmentation
+
+if TYPE_CHECKING:
+    from xradiff.datatypes import AngiogramView
+
+
+def viewsFromNodes(
+    nodes: Sequence[Any], geometry: Sequence[Any] | None = None, frames: Sequence[int | None] | None = None
+) -> list[AngiogramView]:
+    """Return one view for each node.
+
+    :param nodes: volumes, segmentations, or names of nodes in the scene.
+    :param geometry: for each node what `Geometry.geometryOf` accepts; None for what the node knows.
+    :param frames: for each node the frame: of its sequence, or the slice of a volume; None for what is shown.
+    :raises InputNodeError: a node cannot be used; the message says why.
+    """
+    if len(nodes) < 2:
+        raise InputNodeError(f"two or more views are needed, got {len(nodes)}")
+    for what, values in (("geometry", geometry), ("frames", frames)):
+        if values is not None and len(values) != len(nodes):
+            raise InputNodeError(f"{what} must hold one entry for each of the {len(nodes)} views, got {len(values)}")
+    return [
+        viewFromNode(_node(node), given, frame)
+        for node, given, frame in zip(
+            nodes, geometry or [None] * len(nodes), frames or [None] * len(nodes), strict=True
+        )
+    ]
+
+
+def viewFromNode(node: Any, geometry: Any = None, frame: int | None = None) -> AngiogramView:
+    """Return the view, named after its node, in a volume, sequence proxy or segmentation; see `viewsFromNodes`."""
+    from xradiff.datatypes import AngiogramView
+
+    name = node.GetName()
+    acquisition = geometryOf(node, geometry)
+    if node.IsA("vtkMRMLSegmentationNode"):
+        return AngiogramView(name, maskFromSegmentation(node).astype(np.uint8) * 255, acquisition)
+    browser, sequence = _sequenceOf(node)
+    if sequence is None:
+        return AngiogramView(name, imageFromNode(node, frame), acquisition, frame=frame or 0)
+    shown = browser.GetSelectedItemNumber()
+    if frame is None or frame == shown:
+        return AngiogramView(name, imageFromNode(node), acquisition, frame=shown)
+    if not 0 <= frame < sequence.GetNumberOfDataNodes():
+        raise InputNodeError(f"{node.GetName()} has frames 0 to {sequence.GetNumberOfDataNodes() - 1}, got {frame}")
+    return AngiogramView(name, imageFromNode(sequence.GetNthDataNode(frame)), acquisition, frame=frame)
+
+
+def _sequenceOf(node: Any) -> tuple[Any, Any]:
+    """The sequence browser that drives `node` and the sequence behind it, or two times None."""
+    sequences = getattr(slicer.modules, "sequences", None)
+    browser = sequences.logic().GetFirstBrowserNodeForProxyNode(node) if sequences is not None else None
+    return (browser, browser.GetSequenceNode(node)) if browser is not None else (None, None)
+
+
+def _node(node: Any) -> Any:
+    """The node itself, or the node of that name."""
+    found = slicer.mrmlScene.GetFirstNodeByName(node) if isinstance(node, str) else node
+    if found is None:
+        raise InputNodeError(f"there is no node called {node!r} in the scene" if node else "a view is not chosen")
+    return found
+
+
+def baseNameOf(node: Any) -> str:
+    """Return the name from which the names of the results are made."""
+    return str(imageNodeOf(node).GetName() if imageNodeOf(node) is not None else node.GetName())
