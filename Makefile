@@ -24,8 +24,9 @@ demo: $(VENV_RUN)/.ready  ## reconstruct the bundled case into xradiff-demo/ (pi
 test: lint types  ## lint, types and all tests
 	$(VENV_TEST)/bin/python -m pytest -q -n $(JOBS) $(ARGS)
 
-lint: $(VENV_TEST)/.ready  ## ruff
+lint: $(VENV_TEST)/.ready  ## ruff: rules and format
 	$(VENV_TEST)/bin/ruff check .
+	$(VENV_TEST)/bin/ruff format --check .
 
 types: $(VENV_TEST)/.ready  ## mypy, strict, on the core
 	$(VENV_TEST)/bin/mypy

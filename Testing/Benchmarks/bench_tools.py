@@ -68,11 +68,12 @@ def write_table(
     name: str, title: str, columns: Sequence[str], rows: Sequence[Sequence[object]], notes: str = ""
 ) -> None:
     """Print a Markdown table and keep it in results/NAME.md with the command that made it."""
+    command = f"PYTHONPATH=XRADiffSlicer python Testing/Benchmarks/{name}.py"
+    where = f"{psutil.cpu_count()} CPU cores, {platform.system()} {platform.machine()}"
     lines = [
         f"# {title}",
         "",
-        f"`PYTHONPATH=XRADiffSlicer python Testing/Benchmarks/{name}.py`, {psutil.cpu_count()} CPU cores, "
-        f"{platform.system()} {platform.machine()}, Python {platform.python_version()}.",
+        f"`{command}`, {where}, Python {platform.python_version()}.",
         "",
         "| " + " | ".join(columns) + " |",
         "|" + "---|" * len(columns),

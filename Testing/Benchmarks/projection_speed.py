@@ -74,6 +74,8 @@ def rtk(count: int, back: bool):
     filter_.SetInput(1, second)
     filter_.SetGeometry(geometry)
 
+    filter_.InPlaceOff()  # the inputs must survive for the next run
+
     def run():
         filter_.Modified()
         filter_.Update()

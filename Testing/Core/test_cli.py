@@ -13,7 +13,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import SimpleITK as sitk
-
 from xradiff.cli import main
 
 RESULT_FILES = {
@@ -279,11 +278,8 @@ def test_the_report_opens_in_a_browser_without_an_error(capsys, tmp_path):
         pytest.skip("no Chromium on this machine")
     assert call(capsys, "demo", "--out", tmp_path / "demo", "--progress", "none")[0] == 0
     quiet = ["--disable-background-networking", "--disable-component-update", "--disable-sync", "--no-first-run"]
-    run = subprocess.run(
-        [browser, "--headless", "--no-sandbox", "--disable-gpu", *quiet, "--enable-logging=stderr", "--v=0"]
-        + [f"--user-data-dir={tmp_path / 'profile'}", "--dump-dom", (tmp_path / "demo" / "report.html").as_uri()],
-        capture_output=True,
-        text=True,
-    )
+    page, profile = (tmp_path / "demo" / "report.html").as_uri(), f"--user-data-dir={tmp_path / 'profile'}"
+    words = ["--headless", "--no-sandbox", "--disable-gpu", *quiet, "--enable-logging=stderr", "--v=0", profile]
+    run = subprocess.run([browser, *words, "--dump-dom", page], capture_output=True, text=True)
     assert "Research use only" in run.stdout
     assert "CONSOLE" not in run.stderr

@@ -105,7 +105,8 @@ def test_unknown_method_lists_what_there_is():
     ["import xradiff", "from xradiff.reconstruction.registry import list_methods; list_methods()"],
 )
 def test_listing_methods_loads_nothing_heavy(code, repository):
-    check = f"{code}\nimport sys; print([m for m in ('torch', 'odl', 'diffusers', 'vtk', 'scipy', 'numpy') if m in sys.modules])"
+    heavy = ("torch", "odl", "diffusers", "vtk", "scipy", "numpy")
+    check = f"{code}\nimport sys; print([name for name in {heavy} if name in sys.modules])"
     output = subprocess.run(
         [sys.executable, "-c", check], capture_output=True, text=True, check=True, cwd=repository / "XRADiffSlicer"
     ).stdout

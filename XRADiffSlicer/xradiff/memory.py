@@ -2,16 +2,30 @@
 
 from __future__ import annotations
 
+import os
+import sys
+
 from .errors import InputError
 
 __all__ = ["available_bytes", "check_memory"]
 
 
 def available_bytes() -> int:
-    """Return how much memory can be allocated without swapping, in bytes."""
-    import psutil  # in Slicer it may be installed later than this module is loaded
+    """Return how much memory can be allocated without swapping, in bytes.
 
+    Slicer does not ship psutil; without it the system is asked where it answers (free pages on
+    Linux, all pages on macOS), and elsewhere memory counts as unlimited.
+    """
+    try:
+        import psutil
+    except ImportError:
+        return _pages() * os.sysconf("SC_PAGE_SIZE") if hasattr(os, "sysconf") else sys.maxsize
     return int(psutil.virtual_memory().available)
+
+
+def _pages() -> int:
+    name = "SC_AVPHYS_PAGES" if "SC_AVPHYS_PAGES" in os.sysconf_names else "SC_PHYS_PAGES"
+    return os.sysconf(name)
 
 
 def check_memory(needed_bytes: float, purpose: str, advice: str) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,7 @@ from .calibration import CalibrationReport, Landmarks, calibrate
 from .checks import check_choice, check_range
 from .datatypes import AngiogramView, SparseVolume, SurfaceMesh
 from .devices import Device, choose_device
+from .errors import InputError
 from .masks import with_masks
 from .postprocess import PostprocessConfig, postprocess, surface_field
 from .progress import Progress, silent, stage

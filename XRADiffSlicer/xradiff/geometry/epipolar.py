@@ -60,7 +60,7 @@ def ray_gap_mm(a: Camera, b: Camera, pixel_a: ArrayLike, pixel_b: ArrayLike) -> 
     """
     rays_a, rays_b = a.ray_directions(pixel_a), b.ray_directions(pixel_b)
     normal = np.cross(rays_a, rays_b)
-    length: Array = np.sqrt((normal**2).sum(axis=-1))
+    length = np.linalg.norm(normal, axis=-1, keepdims=True)[..., 0]
     return (normal @ (b.source - a.source)) / np.where(length > 0, length, np.nan)
 
 
@@ -84,5 +84,4 @@ def triangulate(cameras: Sequence[Camera], pixels: Sequence[ArrayLike]) -> Array
         right_side = right_side + across @ camera.source
     if np.min(np.linalg.eigvalsh(normal_matrix)) < 1e-9:
         raise InputError("the rays are parallel; they have no single closest point")
-    points: Array = np.linalg.solve(normal_matrix, right_side[..., None])[..., 0]
-    return points
+    return np.linalg.solve(normal_matrix, right_side[..., None])[..., 0].astype(np.float64)
