@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+import SimpleITK as sitk
 from numpy.typing import NDArray
-from scipy.ndimage import distance_transform_edt
 
 from ..checks import check_range
 from ..datatypes import SparseVolume, VolumeGrid
@@ -23,8 +24,9 @@ from ..progress import Progress, silent
 __all__ = ["MaskCone", "backproject_masks", "signed_distance_px"]
 
 BYTES_PER_CANDIDATE = 160
-CHUNK = 1 << 19
+CHUNK = 1 << 14  # candidates at a time: their coordinates stay in the processor's cache
 COARSEST_MM = 8.0
+FARTHEST_PX = 1e6
 HALF_DIAGONAL = np.sqrt(3) / 2
 
 
@@ -33,9 +35,25 @@ def signed_distance_px(mask: NDArray[np.bool_]) -> NDArray[np.float32]:
 
     The edge lies half-way between a mask pixel and its neighbour outside.
     """
-    outside = distance_transform_edt(~mask)
-    inside = distance_transform_edt(np.pad(mask, 1, mode="edge"))[1:-1, 1:-1]
-    return np.where(mask, 0.5 - inside, outside - 0.5).astype(np.float32)
+    distance = _distance_to(mask) - np.float32(0.5)
+    occupied = [np.flatnonzero(mask.any(axis=1 - axis)) for axis in (0, 1)]
+    if len(occupied[0]) == 0:
+        return distance
+    box = tuple(slice(max(int(found[0]) - 1, 0), int(found[-1]) + 2) for found in occupied)
+    # beyond the image the vessel goes on: the border is not an edge of the mask
+    inside = _distance_to(np.pad(~mask[box], 1, mode="edge"))[1:-1, 1:-1]
+    distance[box] = np.where(mask[box], 0.5 - inside, distance[box])
+    return distance
+
+
+def _distance_to(pixels: NDArray[np.bool_]) -> NDArray[np.float32]:
+    """Distance in px to the nearest of `pixels` (Maurer et al. 2003, doi:10.1109/TPAMI.2003.1177156); exact.
+
+    SimpleITK's takes half the time of scipy.ndimage.distance_transform_edt.
+    """
+    image = sitk.GetImageFromArray(pixels.astype(np.uint8))
+    signed = sitk.SignedMaurerDistanceMap(image, insideIsPositive=False, squaredDistance=False, useImageSpacing=False)
+    return np.clip(sitk.GetArrayViewFromImage(signed), 0, FARTHEST_PX)
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,34 +81,39 @@ class MaskCone:
             raise InputError("the mask has no vessel pixel; it needs at least one")
         return cls(camera, signed_distance_px(mask))
 
-    def distance_mm(self, points_lps_mm: NDArray[np.float64]) -> NDArray[np.float64]:
+    def distance_mm(self, points_lps_mm: NDArray[np.floating]) -> NDArray[np.floating]:
         """Return the signed distance (N,) in mm, at the points' depth, of points (N, 3) to the mask's edge.
 
-        Sampled bilinearly. Beyond the image border the distance is a lower bound; behind the source
-        it is infinite.
+        Sampled bilinearly, in the points' precision (float32 is good to 1e-4 px). Beyond the image
+        border the distance is a lower bound; behind the source it is infinite.
         """
-        depth = self.camera.depth(points_lps_mm)
-        pixels = self.camera.project(points_lps_mm)
-        top = np.asarray(self.camera.shape) - 1
-        nearest = np.clip(pixels, 0, top)
-        beyond = np.linalg.norm(pixels - nearest, axis=1)
-        inside = bilinear(self.distance_px, nearest)
-        distance = np.where(beyond > 0, np.hypot(np.maximum(inside, 0), beyond), inside)
-        return np.where(depth > 0, distance * self.camera.pixel_size_mm(depth), np.inf)
+        matrix = self.camera.matrix.astype(points_lps_mm.dtype)
+        column, row, depth = matrix[:, :3] @ points_lps_mm.T + matrix[:, 3:]
+        row /= depth
+        column /= depth
+        top, right = self.camera.shape[0] - 1, self.camera.shape[1] - 1
+        distance = bilinear(self.distance_px, np.clip(row, 0, top), np.clip(column, 0, right))
+        beyond = (row < 0) | (row > top) | (column < 0) | (column > right)
+        if beyond.any():
+            past = [axis[beyond] - np.clip(axis[beyond], 0, end) for axis, end in ((row, top), (column, right))]
+            distance[beyond] = np.sqrt(np.maximum(distance[beyond], 0) ** 2 + past[0] ** 2 + past[1] ** 2)
+        distance *= depth * float(self.camera.pixel_size_mm(1.0))
+        return distance if depth.min(initial=1) > 0 else np.where(depth > 0, distance, np.inf)
 
 
-def bilinear(image: NDArray[np.float32], pixels: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return `image` (rows, columns) sampled at `pixels` (N, 2), (row, column) inside the image."""
+def bilinear(image: NDArray[np.float32], row: NDArray[np.floating], column: NDArray[np.floating]) -> NDArray[Any]:
+    """Return `image` (rows, columns) sampled at (N,) rows and columns inside the image."""
     rows, columns = image.shape
-    low = np.minimum(pixels.astype(np.int64), [max(rows - 2, 0), max(columns - 2, 0)])
-    part_row, part_column = (pixels - low).T
-    start = low[:, 0] * columns + low[:, 1]
+    low_row = np.minimum(row.astype(np.int32), max(rows - 2, 0))
+    low_column = np.minimum(column.astype(np.int32), max(columns - 2, 0))
+    part_row, part_column = row - low_row, column - low_column
+    start = low_row * columns + low_column
     down, right = (columns if rows > 1 else 0), (1 if columns > 1 else 0)
     flat = image.reshape(-1)
-    upper = flat[start] * (1 - part_column) + flat[start + right] * part_column
-    lower = flat[start + down] * (1 - part_column) + flat[start + down + right] * part_column
-    sampled: NDArray[np.float64] = upper * (1 - part_row) + lower * part_row
-    return sampled
+    upper, lower = flat[start], flat[start + down]
+    upper += (flat[start + right] - upper) * part_column.astype(np.float32)
+    lower += (flat[start + down + right] - lower) * part_column.astype(np.float32)
+    return upper + (lower - upper) * part_row.astype(row.dtype)
 
 
 def backproject_masks(
@@ -164,10 +187,10 @@ def _kept_chunk(
     # the half diagonal counts at the depth of the block's near side: 2 % covers every clinical cone
     reach = 0.0 if factor == 1 else 1.02 * HALF_DIAGONAL * spacing * factor
     values = np.ones(len(indices), dtype=np.float32)
+    points = grid.centres(indices * factor + (factor - 1) / 2).astype(np.float32)
     for cone in cones:
-        points = grid.centres(indices * factor + (factor - 1) / 2)
-        outside = cone.distance_mm(points) - tolerance_mm - reach
-        values = np.minimum(values, np.clip(0.5 - outside / spacing, 0, 1).astype(np.float32))
+        outside = cone.distance_mm(points) - (tolerance_mm + reach)
+        values = np.minimum(values, np.clip(0.5 - outside / spacing, 0, 1))
         keep = values > 0
-        indices, values = indices[keep], values[keep]
+        indices, values, points = indices[keep], values[keep], points[keep]
     return indices, values
