@@ -29,7 +29,7 @@ def _child(function: Callable[[], Callable[[], object]], repeats: int, pipe) -> 
 
     def watch() -> None:
         nonlocal peak
-        while not over.wait(0.002):
+        while not over.wait(0.02):
             peak = max(peak, process.memory_info().rss)
 
     watcher = threading.Thread(target=watch)

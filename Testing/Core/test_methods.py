@@ -111,3 +111,13 @@ def test_listing_methods_loads_nothing_heavy(code, repository):
         [sys.executable, "-c", check], capture_output=True, text=True, check=True, cwd=repository / "XRADiffSlicer"
     ).stdout
     assert output.strip() == "[]"
+
+
+def test_readmes_table_is_the_registrys(repository):
+    lines = (repository / "README.md").read_text().splitlines()
+    rows = lines[lines.index("<!-- methods: begin -->") + 1 : lines.index("<!-- methods: end -->")]
+    expected = []
+    for spec in registry.list_methods():
+        needs = ", ".join(spec.needs + spec.weights) or "nothing more"
+        expected.append(f"| `{spec.name}` | {spec.description} | {needs} | {spec.seconds_cpu:g} s on two CPU cores |")
+    assert rows == expected
