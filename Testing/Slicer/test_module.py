@@ -119,7 +119,8 @@ def test_samples_are_registered_with_addresses_and_checksums(mrml):
     SampleData.registerSamples()
     synthetic, clinical = SampleDataLogic.sources
     assert all(uri.startswith("file://") for uri in synthetic["uris"])
-    published = "https://raw.githubusercontent.com/cvlab-ai/xra-diff/main/data/"
+    commit = "9edf8d48ab3dedfdc178754a5ff4d5cd1846c396"
+    published = f"https://raw.githubusercontent.com/cvlab-ai/xra-diff/{commit}/data/"
     assert all(uri.startswith(published) for uri in clinical["uris"])
     assert all(re.fullmatch("SHA256:[0-9a-f]{64}", checksum) for checksum in clinical["checksums"])
     for source in (synthetic, clinical):

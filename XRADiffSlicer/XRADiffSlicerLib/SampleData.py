@@ -19,7 +19,9 @@ SYNTHETIC = "Synthetic coronary pair"
 CLINICAL = "Clinical right coronary pair (XRA-Diff)"
 # Right coronary artery, LAO 39 / CAU 8 and RAO 39 / CRA 6, manual masks; cvlab-ai/xra-diff, MIT licence,
 # copyright 2025 D. Lau, H. Malinowski, J. Szyjut, T. Dziubich.
-CLINICAL_ADDRESS = "https://raw.githubusercontent.com/cvlab-ai/xra-diff/main/data/"
+# A commit, not a branch: the files behind the address cannot change.
+CLINICAL_COMMIT = "9edf8d48ab3dedfdc178754a5ff4d5cd1846c396"
+CLINICAL_ADDRESS = f"https://raw.githubusercontent.com/cvlab-ai/xra-diff/{CLINICAL_COMMIT}/data/"
 CLINICAL_FILES = {
     "xray0.png": "d66b6dea56ff347802fd939a0a7b325682587dd89c443113b93ce852cc99578b",
     "params0.json": "7b4a327b94ec02f67bee1c2bbd1a3d1407e5ac183db815a20ed3ffdaeaf5cdc6",
