@@ -1,5 +1,6 @@
 """Stage 10, results -> files that people exchange, and the report. Loads VTK and SimpleITK when it writes."""
 
+from .centreline import read_centreline_vtp, write_centreline_vtp
 from .content import DISCLAIMER, ResultFolderContent
 from .folder import check_result_folder, write_result_folder
 from .meshes import write_stl, write_vtp
@@ -10,7 +11,9 @@ __all__ = [
     "RUN_KIND",
     "ResultFolderContent",
     "check_result_folder",
+    "read_centreline_vtp",
     "read_run",
+    "write_centreline_vtp",
     "write_result_folder",
     "write_stl",
     "write_vtp",

@@ -7,11 +7,15 @@ array "SPACE" of a VTP, in the 80-byte header of an STL. Both files say SPACE=LP
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ..datatypes import SurfaceMesh
 from ..surface import to_polydata
 
-__all__ = ["STL_HEADER", "write_stl", "write_vtp"]
+if TYPE_CHECKING:
+    from vtkmodules.vtkCommonDataModel import vtkPolyData
+
+__all__ = ["STL_HEADER", "mark_as_lps", "write_stl", "write_vtp", "write_with"]
 
 STL_HEADER = "XRA-Diff surface. SPACE=LPS, mm. Research use only."
 
@@ -22,18 +26,13 @@ def write_vtp(path: Path, mesh: SurfaceMesh) -> None:
     Raises:
         OSError: the file cannot be written.
     """
-    from vtkmodules.vtkCommonCore import vtkStringArray
     from vtkmodules.vtkIOXML import vtkXMLPolyDataWriter
 
     polydata = to_polydata(mesh)
-    for name, value in (("SPACE", "LPS"), ("UNIT", "mm")):
-        array = vtkStringArray()
-        array.SetName(name)
-        array.InsertNextValue(value)
-        polydata.GetFieldData().AddArray(array)
+    mark_as_lps(polydata)
     writer = vtkXMLPolyDataWriter()
     writer.SetInputData(polydata)
-    _write(writer, path)
+    write_with(writer, path)
 
 
 def write_stl(path: Path, mesh: SurfaceMesh) -> None:
@@ -48,11 +47,22 @@ def write_stl(path: Path, mesh: SurfaceMesh) -> None:
     writer.SetInputData(to_polydata(mesh))
     writer.SetFileTypeToBinary()
     writer.SetHeader(STL_HEADER)
-    _write(writer, path)
+    write_with(writer, path)
 
 
-def _write(writer, path: Path) -> None:  # type: ignore[no-untyped-def]
-    """Write, and raise where VTK would print."""
+def mark_as_lps(polydata: vtkPolyData) -> None:
+    """Say in the field data that the points are LPS mm, the way Slicer reads it."""
+    from vtkmodules.vtkCommonCore import vtkStringArray
+
+    for name, value in (("SPACE", "LPS"), ("UNIT", "mm")):
+        array = vtkStringArray()
+        array.SetName(name)
+        array.InsertNextValue(value)
+        polydata.GetFieldData().AddArray(array)
+
+
+def write_with(writer, path: Path) -> None:  # type: ignore[no-untyped-def]
+    """Let a VTK `writer` write to `path`, and raise OSError where VTK would print."""
     messages: list[str] = []
     writer.AddObserver("ErrorEvent", lambda *_: messages.append("error"))
     writer.SetFileName(str(path))
