@@ -77,6 +77,25 @@ def test_a_run_is_repeated_to_the_same_voxels(capsys, tmp_path, ball):
     assert json.loads((second / "run.json").read_text())["settings"]["config"]["tolerance_mm"] == 0.4
 
 
+def test_a_run_is_repeated_from_another_folder(capsys, tmp_path, ball, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    words = [Path(word).name if word.startswith(str(tmp_path)) else word for word in ball]
+    assert call(capsys, "reconstruct", *words, "--out", "first", "--no-report")[0] == 0
+    monkeypatch.chdir("/")
+    run = tmp_path / "first" / "run.json"
+    assert call(capsys, "reconstruct", "--replay", run, "--out", tmp_path / "second", "--no-report")[0] == 0
+
+
+def test_views_that_the_result_does_not_explain_are_named(capsys, tmp_path, ball):
+    image = sitk.ReadImage(ball[1])
+    image[200:250, 0:40] = 255  # a vessel in view 0 that view 1 does not show
+    sitk.WriteImage(image, ball[1])
+    words = [*ball, "--calibrate", "off", "--out", tmp_path / "out", "--no-report"]
+    code, text, error = call(capsys, "reconstruct", *words)
+    assert code == 0, error
+    assert "view 0: the result explains only" in text and "view 1: the result explains" not in text
+
+
 def test_a_changed_input_is_not_replayed(capsys, tmp_path, ball):
     first = tmp_path / "first"
     call(capsys, "reconstruct", *ball, "--out", first, "--no-report")
@@ -203,6 +222,7 @@ def test_settings_that_are_not_accepted(capsys, tmp_path, ball):
     assert "threshold must lie in" in refused(capsys, out, *ball, "--set", "postprocess.threshold=7")
     assert "unknown method 'magic'" in refused(capsys, out, *ball, "--method", "magic")
     assert "voxel spacing must lie in" in refused(capsys, out, *ball, "--spacing-mm", "0")
+    assert "seed must lie in" in refused(capsys, out, *ball, "--seed", "-1")
     assert "give one --frame for each --view" in refused(capsys, out, *ball, "--frame", "1")
 
 

@@ -32,6 +32,6 @@ def existing_file(path: str | Path, purpose: str) -> Path:
 
 
 def identity_of(path: Path) -> InputFile:
-    """Return the file's path and SHA-256."""
+    """Return the file's absolute path (so that a run can be repeated from any folder) and SHA-256."""
     with path.open("rb") as stream:
-        return InputFile(str(path), hashlib.file_digest(stream, "sha256").hexdigest())
+        return InputFile(str(path.resolve()), hashlib.file_digest(stream, "sha256").hexdigest())

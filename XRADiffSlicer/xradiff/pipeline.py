@@ -32,6 +32,7 @@ from .surface import surface_of
 __all__ = ["Reconstruction", "reconstruct", "save"]
 
 SIDES = ("auto", "left", "right")
+EXPLAINED = 0.9  # less coverage of a mask is worth a warning
 
 
 @dataclass(frozen=True, eq=False)
@@ -100,6 +101,7 @@ def reconstruct(
     spec = method_spec(method)
     check_choice("side", side, SIDES)
     check_range("voxel spacing", spacing_mm, 0.05, 20, unit="mm")
+    check_range("seed", seed, 0, 2**63 - 1)
     own, cleaning = _split_settings(settings or {})
     config: Any = config_from(config_class(spec), own)
     postprocessing = config_from(PostprocessConfig, cleaning)
@@ -134,11 +136,21 @@ def reconstruct(
         surface=surface,
         fits=fits,
         summary=summarise(segmentation),
-        warnings=tuple(dict.fromkeys([*warnings, *calibration.notes, *result.notes])),
+        warnings=tuple(dict.fromkeys([*warnings, *calibration.notes, *result.notes, *_poor_fits(fits, spacing_mm)])),
         method=spec,
         settings=asked | _replayable(config, postprocessing, given, landmarks),
         provenance=_provenance(watch, chosen, seed),
     )
+
+
+def _poor_fits(fits: Sequence[ReprojectionFit], spacing_mm: float) -> list[str]:
+    """A sentence for each view that the result does not explain."""
+    return [
+        f"{fit.view_name}: the result explains only {fit.coverage:.0%} of the mask; the geometry or the masks do not "
+        f"belong together, the patient moved, or the voxels ({spacing_mm:g} mm) are too coarse for the vessels"
+        for fit in fits
+        if fit.coverage < EXPLAINED
+    ]
 
 
 def _replayable(
