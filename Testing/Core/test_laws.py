@@ -30,6 +30,7 @@ ONLY_IN = {
     "vtkmodules": {"surface", "export"},
     "odl": {"projection"},
     "astra": {"projection"},
+    "itk": {"projection"},
 }
 FILES = sorted(PACKAGE.rglob("*.py"))
 

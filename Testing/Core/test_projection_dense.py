@@ -166,8 +166,21 @@ def test_astra_is_refused_with_the_way_to_get_it():
         return
     with pytest.raises(MissingDependencyError, match="pip install astra-toolbox"):
         ray_transform(camera(), GRID, back_end="astra_cuda")
-    with pytest.raises(InputError, match="projection back-end must be one of torch, astra_cuda, got 'abacus'"):
+    with pytest.raises(InputError, match="projection back-end must be one of torch, rtk, astra_cuda, got 'abacus'"):
         ray_transform(camera(), GRID, back_end="abacus")
+
+
+def test_rtk_agrees_and_its_adjoint_is_exact_where_it_is_installed():
+    try:
+        operator = ray_transform(oblique(), GRID, back_end="rtk")
+    except MissingDependencyError as error:
+        assert "pip install itk-rtk" in str(error)
+        return
+    x = operator.domain.element(sphere(GRID, 6.0, GRID.centre_lps_mm).numpy().astype(np.float32))
+    y = operator.range.element(np.random.default_rng(0).random(operator.range.shape, dtype=np.float32))
+    projected, ours = operator(x).asarray(), ray_transform(oblique(), GRID)(x).asarray()
+    assert np.abs(projected - ours).max() < 0.25
+    assert float(operator(x).inner(y)) == pytest.approx(float(x.inner(operator.adjoint(y))), rel=1e-5)
 
 
 def test_points_project_as_the_camera_does_and_their_gradient_is_right():

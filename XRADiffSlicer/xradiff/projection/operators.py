@@ -1,12 +1,13 @@
 """Cone-beam projection as ODL operators, to compose and to use with ODL's solvers.
 
-ODL has no 3D cone-beam back-end without CUDA; importing this file registers ours ("xradiff_torch")
-with `odl.applications.tomo.RayTransform`. Its adjoint is exact in ODL's weighted inner products.
+ODL has no 3D cone-beam back-end without CUDA; `load_odl` registers ours ("xradiff_torch",
+and "xradiff_rtk" for those who have itk-rtk) with `odl.applications.tomo.RayTransform`. Its adjoint is exact in ODL's weighted inner products.
 """
 
 from __future__ import annotations
 
 import os
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from types import ModuleType
 from typing import Any
@@ -20,11 +21,12 @@ from ..datatypes import VolumeGrid
 from ..errors import InputError, MissingDependencyError
 from ..geometry import Camera
 from .joseph import backproject, forward_project
+from .rtk import RtkProjector, load_rtk
 
 __all__ = ["BACK_ENDS", "camera_geometry", "load_odl", "ray_transform", "ray_transforms", "volume_space"]
 
-BACK_END = "xradiff_torch"
-BACK_ENDS = ("torch", "astra_cuda")
+ODL_NAMES = {"torch": "xradiff_torch", "rtk": "xradiff_rtk", "astra_cuda": "astra_cuda"}
+BACK_ENDS = tuple(ODL_NAMES)
 
 
 def load_odl() -> ModuleType:
@@ -49,10 +51,11 @@ def load_odl() -> ModuleType:
             os.environ.pop("SCIPY_ARRAY_API", None)
         else:
             os.environ["SCIPY_ARRAY_API"] = variable
-    if BACK_END not in RAY_TRAFO_IMPLS:
-        RAY_TRAFO_IMPLS[BACK_END] = TorchConeBeam
-        # ODL takes the last registered back-end by default: leave that to what it had
-        RAY_TRAFO_IMPLS.move_to_end(BACK_END, last=False)
+    for name, kind in ((ODL_NAMES["torch"], TorchConeBeam), (ODL_NAMES["rtk"], RtkConeBeam)):
+        if name not in RAY_TRAFO_IMPLS:
+            RAY_TRAFO_IMPLS[name] = kind
+            # ODL takes the last registered back-end by default: leave that to what it had
+            RAY_TRAFO_IMPLS.move_to_end(name, last=False)
     module: ModuleType = odl
     return module
 
@@ -89,14 +92,15 @@ def ray_transform(
     Args:
         camera: the view.
         grid: the volume's grid.
-        back_end: "torch" (CPU; CUDA when the elements of a "pytorch" space lie there), or
-            "astra_cuda" (ASTRA toolbox with CUDA; its adjoint is only approximate).
+        back_end: "torch" (CPU; CUDA when the elements of a "pytorch" space lie there), "rtk" (itk-rtk;
+            CPU, float32, the fastest forward projection there), or "astra_cuda" (ASTRA toolbox with
+            CUDA; its adjoint is only approximate).
         dtype: "float32" or "float64".
         impl: ODL's array back-end, "numpy" or "pytorch".
 
     Raises:
         InputError: an unknown back-end.
-        MissingDependencyError: ODL is missing, or ASTRA with CUDA is asked for and not there.
+        MissingDependencyError: ODL is missing, or RTK or ASTRA with CUDA is asked for and not there.
     """
     check_choice("projection back-end", back_end, BACK_ENDS)
     tomo = load_odl().applications.tomo
@@ -105,8 +109,10 @@ def ray_transform(
             "the projection back-end astra_cuda needs the ASTRA toolbox and a CUDA device: "
             "pip install astra-toolbox, or use the back-end torch"
         )
-    name = BACK_END if back_end == "torch" else back_end
-    return tomo.RayTransform(volume_space(grid, dtype=dtype, impl=impl), camera_geometry(camera), impl=name)
+    if back_end == "rtk":
+        load_rtk()
+    space = volume_space(grid, dtype=dtype, impl=impl)
+    return tomo.RayTransform(space, camera_geometry(camera), impl=ODL_NAMES[back_end])
 
 
 def ray_transforms(cameras: Sequence[Camera], grid: VolumeGrid, **options: str) -> Any:
@@ -114,8 +120,8 @@ def ray_transforms(cameras: Sequence[Camera], grid: VolumeGrid, **options: str) 
     return load_odl().BroadcastOperator(*[ray_transform(camera, grid, **options) for camera in cameras])
 
 
-class TorchConeBeam:
-    """ODL `RayTransform` back-end: flat-panel cone beam of any orientation on the torch kernels."""
+class _ConeBeam(ABC):
+    """ODL `RayTransform` back-end for flat-panel cone beams of any orientation; subclasses do the projection."""
 
     def __init__(self, geometry: Any, vol_space: Any, proj_space: Any) -> None:
         self.cameras = _cameras(geometry)
@@ -124,19 +130,45 @@ class TorchConeBeam:
         # <A x, y>_Y = w_Y (A x).y and <x, A* y>_X = w_X x.(A* y), so A* = w_Y / w_X A^T
         self.weight = _constant(proj_space) / _constant(vol_space)
 
+    @abstractmethod
+    def forward(self, volume: Tensor) -> Tensor:
+        """Return the line integrals (views, rows, columns) of `volume` (nx, ny, nz)."""
+
+    @abstractmethod
+    def transpose(self, images: Tensor) -> Tensor:
+        """Return the transpose (nx, ny, nz) applied to `images` (views, rows, columns)."""
+
     def call_forward(self, x: Any, out: Any = None, **_: object) -> Any:
         """Return the line integrals of the volume element `x`, written to `out` when given."""
-        volume = _tensor(x)
-        images = torch.stack([forward_project(volume, self.grid, camera) for camera in self.cameras])
-        return _element(self.proj_space, images.reshape(self.proj_space.shape), out)
+        return _element(self.proj_space, self.forward(_tensor(x)).reshape(self.proj_space.shape), out)
 
     def call_backward(self, x: Any, out: Any = None, **_: object) -> Any:
         """Return the adjoint applied to the projection element `x`, written to `out` when given."""
         images = _tensor(x).reshape(len(self.cameras), *self.cameras[0].shape)
-        volume = torch.zeros(self.grid.shape, dtype=images.dtype, device=images.device)
-        for image, camera in zip(images, self.cameras, strict=True):
-            volume += backproject(image, self.grid, camera)
-        return _element(self.vol_space, volume * self.weight, out)
+        return _element(self.vol_space, self.transpose(images) * self.weight, out)
+
+
+class TorchConeBeam(_ConeBeam):
+    """On the torch kernels."""
+
+    def forward(self, volume: Tensor) -> Tensor:
+        return torch.stack([forward_project(volume, self.grid, camera) for camera in self.cameras])
+
+    def transpose(self, images: Tensor) -> Tensor:
+        parts = zip(images, self.cameras, strict=True)
+        return sum((backproject(image, self.grid, camera) for image, camera in parts), torch.zeros(()))
+
+
+class RtkConeBeam(_ConeBeam):
+    """On RTK's filters, in float32 on the CPU."""
+
+    def forward(self, volume: Tensor) -> Tensor:
+        projected = RtkProjector(self.cameras, self.grid).forward(volume.cpu().numpy().astype(np.float32))
+        return torch.from_numpy(projected).to(volume)
+
+    def transpose(self, images: Tensor) -> Tensor:
+        spread = RtkProjector(self.cameras, self.grid).transpose(images.cpu().numpy().astype(np.float32))
+        return torch.from_numpy(spread).to(images)
 
 
 def _cameras(geometry: Any) -> list[Camera]:
