@@ -1,7 +1,8 @@
 """Cone-beam projection as ODL operators, to compose and to use with ODL's solvers.
 
-ODL has no 3D cone-beam back-end without CUDA; `load_odl` registers ours ("xradiff_torch",
-and "xradiff_rtk" for those who have itk-rtk) with `odl.applications.tomo.RayTransform`. Its adjoint is exact in ODL's weighted inner products.
+ODL has no 3D cone-beam back-end without CUDA; `load_odl` registers ours with
+`odl.applications.tomo.RayTransform`: "xradiff_torch", and "xradiff_rtk" for those who have itk-rtk.
+The adjoint is exact in ODL's weighted inner products.
 """
 
 from __future__ import annotations
