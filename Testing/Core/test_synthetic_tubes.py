@@ -68,6 +68,18 @@ def test_straight_tube_has_its_diameter_times_the_magnification():
     assert np.abs(np.argwhere(mask).mean(axis=0) - 149.5).max() < 0.01
 
 
+def test_unequal_pitches_only_resample_the_silhouette():
+    tree, shape = simple_left_tree(np.random.default_rng(3)), (257, 257)
+    fine = silhouette(tree, camera_from(Acquisition(30, 10, 1050, 750, 0.3), (513, 513)))
+    for pitch, size, steps in (
+        ((0.6, 0.3), (257, 513), (2, 1)),
+        ((0.3, 1.2), (513, 129), (1, 4)),
+        (0.6, shape, (2, 2)),
+    ):
+        mask = silhouette(tree, camera_from(Acquisition(30, 10, 1050, 750, pitch), size))
+        assert np.array_equal(mask, fine[:: steps[0], :: steps[1]])  # the same rays
+
+
 def test_tube_beside_the_image_leaves_it_empty():
     camera = camera_from(ACQUISITION, (64, 64))
     assert not silhouette(tube_of([[200, 200, 0], [210, 210, 0]], [2, 2]), camera).any()
