@@ -1,4 +1,4 @@
-"""Many independent jobs on one machine or a cluster, with the same code; used for datasets and benchmarks.
+"""Many independent jobs on one machine or a cluster, with the same code: what datasets and benchmarks are made of.
 
 A job is a number; what it does depends on that number alone, so any number of workers gives the
 same result, and a job whose worker died is simply done again.
