@@ -24,7 +24,7 @@ from xradiff.calibration import calibrate
 from xradiff.datatypes import Acquisition, AngiogramView
 from xradiff.geometry import camera_of, detector_axes
 from xradiff.geometry.epipolar import epipolar_normal
-from xradiff.synthetic import corrupt_mask, silhouette, simple_left_tree, simple_right_tree
+from xradiff.synthetic import CorruptionOptions, corrupt_mask, silhouette, simple_left_tree, simple_right_tree
 
 TREES = {"right": simple_right_tree, "left": simple_left_tree}
 ANGLES = {"right": ((40.0, -8.0), (-39.0, 6.0)), "left": ((45.0, -25.0), (-30.0, 25.0))}
@@ -44,6 +44,8 @@ COLUMNS = (
     "seconds",
 )
 
+DAMAGE = CorruptionOptions.only(missing_ends=2, breaks=3, spurs=6)
+
 
 def make_case(side: str, seed: int, damaged: bool, along_n: bool) -> tuple[list[AngiogramView], NDArray[np.float64]]:
     """Return two views and the true displacement (3,) in the second one, LPS mm."""
@@ -57,7 +59,7 @@ def make_case(side: str, seed: int, damaged: bool, along_n: bool) -> tuple[list[
         acquisition = Acquisition(primary, secondary, 1080.0, 749.0, (0.308, 0.308))
         view = AngiogramView(f"view {k}", np.zeros((512, 512), np.uint8), acquisition)
         mask = silhouette(tree.translate(k * shift), camera_of(view))
-        views.append(view.with_mask(corrupt_mask(mask, rng) if damaged else mask))
+        views.append(view.with_mask(corrupt_mask(mask, rng, DAMAGE) if damaged else mask))
     return views, shift
 
 

@@ -17,11 +17,13 @@ from xradiff.datatypes import Acquisition, AngiogramView
 from xradiff.errors import InputError
 from xradiff.geometry import camera_of
 from xradiff.geometry.epipolar import epipolar_normal
-from xradiff.synthetic import corrupt_mask, silhouette, simple_left_tree, simple_right_tree
+from xradiff.synthetic import CorruptionOptions, corrupt_mask, silhouette, simple_left_tree, simple_right_tree
 
 TREES = {"right": simple_right_tree, "left": simple_left_tree}
 ANGLES = {"right": ((40.0, -8.0), (-39.0, 6.0)), "left": ((45.0, -25.0), (-30.0, 25.0))}
 ZERO = np.zeros(3)
+
+DAMAGE = CorruptionOptions.only(missing_ends=2, breaks=3, spurs=6)
 
 
 def empty_view(k, primary, secondary, sid=1080.0, sod=749.0):
@@ -44,7 +46,7 @@ def case(side, seed, damaged=False, shift=None):
     tree = TREES[side](rng)
     truth = random_shift(rng) if shift is None else np.asarray(shift, float)
     views = views_of(tree, ANGLES[side], (ZERO, truth))
-    return [v.with_mask(corrupt_mask(v.mask, rng)) if damaged else v for v in views], truth
+    return [v.with_mask(corrupt_mask(v.mask, rng, DAMAGE)) if damaged else v for v in views], truth
 
 
 def normal_of(views):
@@ -297,7 +299,8 @@ def test_landmarks_settle_the_shift():
         rng = np.random.default_rng(100 + seed)
         tree, truth = simple_left_tree(rng), random_shift(rng)
         views = views_of(tree, ANGLES["left"], (ZERO, truth))
-        views = [v.with_mask(corrupt_mask(v.mask, rng, breaks=6, spurs=12)) for v in views]
+        damage = CorruptionOptions.only(missing_ends=2, breaks=6, spurs=12)
+        views = [v.with_mask(corrupt_mask(v.mask, rng, damage)) for v in views]
         report = calibrate(views, landmarks=marked(tree, views, (ZERO, truth), 3, rng))
         errors.append(error_along_n(views, truth, report))
         assert any("landmarks" in note for note in report.notes)

@@ -1,4 +1,4 @@
-"""Silhouettes and voxels of analytic tubes, simple trees, damage to masks, the bundled case."""
+"""Silhouettes and voxels of analytic tubes, simple trees, the bundled case."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ from xradiff.geometry.camera import camera_from
 from xradiff.synthetic import (
     Tube,
     TubeTree,
-    corrupt_mask,
     occupancy,
     silhouette,
     simple_left_tree,
@@ -128,31 +127,11 @@ def test_trees_are_whole_smooth_and_near_the_isocentre(make):
             assert np.linalg.norm(rest - points[0], axis=1).min() < 1e-6
 
 
-def test_damage_is_as_asked():
-    camera = camera_from(ACQUISITION, (512, 512))
-    mask = silhouette(simple_right_tree(np.random.default_rng(0)), camera)
-
-    def damaged(**kinds):
-        nothing = {"missing_ends": 0, "breaks": 0, "spurs": 0}
-        return corrupt_mask(mask, np.random.default_rng(3), **(nothing | kinds))
-
-    assert np.array_equal(damaged(), mask)
-    assert (damaged(spurs=4) >= mask).all() and damaged(spurs=4).sum() > mask.sum()
-    assert (damaged(missing_ends=1) <= mask).all() and damaged(missing_ends=1).sum() < mask.sum()
-    pieces = [ndimage.label(m, np.ones((3, 3)))[1] for m in (mask, damaged(breaks=1))]
-    assert pieces[1] >= pieces[0] and damaged(breaks=1).sum() < mask.sum()
-    assert np.array_equal(damaged(breaks=2, spurs=2), damaged(breaks=2, spurs=2))
-
-
 @pytest.mark.parametrize(
     ("make", "message"),
     [
         (lambda: Tube(np.zeros((1, 3)), np.ones(1)), r"N >= 2"),
         (lambda: Tube(np.zeros((2, 3)), np.array([1.0, 0.0])), r"radii above 0 mm, got least radius 0"),
-        (
-            lambda: corrupt_mask(np.zeros((4, 4), bool), np.random.default_rng(0)),
-            r"at least one vessel pixel",
-        ),
         (
             lambda: silhouette(tube_of([[0, 0, 0], [-400, 700, -150]], [1, 1]), camera_from(ACQUISITION, (9, 9))),
             r"in front",

@@ -1,10 +1,11 @@
 """Synthetic coronary trees with a known truth, their silhouettes, and damage done to masks on purpose."""
 
-from .corruption import corrupt_mask
+from .corruption import CorruptionOptions, corrupt_mask
 from .simple_trees import simple_left_tree, simple_right_tree
 from .tubes import Tube, TubeTree, occupancy, silhouette
 
 __all__ = [
+    "CorruptionOptions",
     "Tube",
     "TubeTree",
     "corrupt_mask",
