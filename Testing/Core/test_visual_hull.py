@@ -10,12 +10,12 @@ import xradiff.memory
 from xradiff.datatypes import VolumeGrid
 from xradiff.errors import Cancelled, InputError
 from xradiff.geometry import camera_of
+from xradiff.geometry.placement import grid_around
 from xradiff.progress import silent
 from xradiff.projection import MaskCone, backproject_masks, signed_distance_px, silhouette
 from xradiff.reconstruction.interface import ReconstructionInputs, check_separation
 from xradiff.reconstruction.methods.visual_hull.config import VisualHullConfig
 from xradiff.reconstruction.methods.visual_hull.method import VisualHull
-from xradiff.reconstruction.placement import grid_around
 
 CENTRE = (12.0, -20.0, 15.0)
 

@@ -7,10 +7,10 @@ import numpy as np
 from ....datatypes import SparseVolume
 from ....errors import InputError
 from ....geometry import camera_of
+from ....geometry.placement import grid_around
 from ....progress import Progress, stage
 from ....projection import MaskCone, backproject_masks
 from ...interface import ReconstructionInputs, ReconstructionResult, check_separation
-from ...placement import grid_around
 from .config import VisualHullConfig
 
 __all__ = ["VisualHull"]

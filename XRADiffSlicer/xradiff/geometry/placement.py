@@ -11,7 +11,7 @@ from scipy.spatial import HalfspaceIntersection
 
 from ..datatypes import AngiogramView, VolumeGrid
 from ..errors import InputError
-from ..geometry import Camera, camera_of
+from .camera import Camera, camera_of
 
 __all__ = ["common_space", "grid_around"]
 
