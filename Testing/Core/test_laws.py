@@ -24,7 +24,7 @@ STAGES = {
 ALLOWED = {name: {other for other, number in STAGES.items() if number <= own} for name, own in STAGES.items()}
 ALLOWED["synthetic"] = {name for name, number in STAGES.items() if number <= 5} | {"synthetic"}
 ALLOWED["training"] = {name for name, number in STAGES.items() if number <= 6} | {"synthetic", "training"}
-TOPS = {"pipeline", "cli", "replay", "benchmark", "__main__"}
+TOPS = {"pipeline", "cli", "replay", "dataset", "benchmark", "__main__"}
 ONLY_IN = {
     "vtk": {"surface", "export"},
     "vtkmodules": {"surface", "export"},

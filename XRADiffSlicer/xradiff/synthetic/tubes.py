@@ -15,11 +15,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from ..centreline_tree import CentrelineTree
 from ..datatypes import SparseVolume, VolumeGrid
 from ..errors import InputError
 from ..geometry import Camera
 
-__all__ = ["ConeRows", "Tube", "TubeTree", "cone_rows", "cones", "occupancy", "silhouette"]
+__all__ = ["ConeRows", "Tube", "TubeTree", "cone_rows", "cones", "occupancy", "silhouette", "tubes_of"]
 
 Array = NDArray[np.float64]
 _CHUNK = 2_000_000  # candidate voxels tested at once (keeps memory below about 200 MB)
@@ -69,6 +70,23 @@ class TubeTree:
     def translate(self, shift_mm: ArrayLike) -> TubeTree:
         """Return the tree displaced by `shift_mm` (3,), LPS."""
         return self.transform(np.eye(3), shift_mm)
+
+
+def tubes_of(tree: CentrelineTree) -> TubeTree:
+    """Return the tubes of a centreline tree; an occluded stretch (radius 0) leaves a gap.
+
+    Raises:
+        InputError: no two neighbouring points have a radius above 0.
+    """
+    tubes = []
+    for branch in tree:
+        open_points = np.flatnonzero(branch.radii_mm > 0)
+        for run in np.split(open_points, np.flatnonzero(np.diff(open_points) > 1) + 1):
+            if len(run) > 1:
+                tubes.append(Tube(branch.points_lps_mm[run], branch.radii_mm[run]))
+    if not tubes:
+        raise InputError(f"the {tree.side} tree has no open vessel: all its radii are 0")
+    return TubeTree(tuple(tubes))
 
 
 def silhouette(tree: TubeTree, camera: Camera) -> NDArray[np.bool_]:
