@@ -66,6 +66,11 @@ def _parser() -> argparse.ArgumentParser:
     _progress_options(reconstruct)
     reconstruct.set_defaults(command=_reconstruct)
 
+    synthesize = commands.add_parser("synthesize", help="a dataset of synthetic cases with their truth")
+    _synthesize_options(synthesize)
+    _progress_options(synthesize)
+    synthesize.set_defaults(command=_synthesize)
+
     methods = commands.add_parser("methods", help="list the reconstruction methods")
     methods.set_defaults(command=_methods)
 
@@ -101,6 +106,64 @@ def _reconstruct_options(parser: argparse.ArgumentParser) -> None:
     add("--replay", type=Path, metavar="RUN_JSON", help="repeat an earlier run from its run.json")
     add("--no-report", action="store_true", help="leave out the HTML report and the 3D renderings")
     add("--out", type=Path, required=True, metavar="DIR", help="result folder; an earlier result there is replaced")
+
+
+def _synthesize_options(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    add("--out", type=Path, required=True, metavar="DIR", help="dataset folder; an interrupted one there is continued")
+    add("--cases", type=int, required=True, metavar="N", help="number of cases")
+    add("--seed", type=int, default=0, help="the same seed gives the same cases (default %(default)s)")
+    add("--side", default="drawn", choices=("left", "right", "drawn"), help="coronary side (default %(default)s)")
+    add("--views", type=int, default=2, metavar="N", help="views of each tree (default %(default)s)")
+    add(
+        "--poses", nargs="+", default=["xradiff"], metavar="SOURCE",
+        help="C-arm poses: xradiff, autocar or clinical; or geometry JSON files of your own (default xradiff)",
+    )  # fmt: skip
+    add("--image-px", type=int, default=512, metavar="N", help="rows and columns of the images (default %(default)s)")
+    add("--thickness", default="lumen", metavar="KIND", help="of generated trees: lumen, cta_label or manual_mask")
+    add("--motion", default="none", metavar="KIND", help="between the views: none, rigid, heart or image")
+    add("--corruption", type=float, default=0.0, metavar="0..1", help="damage of the masks (default %(default)s)")
+    add("--frames", type=int, default=0, metavar="N", help="frames of a raw angiogram run (XA DICOM) of each view")
+    add("--label", nargs="+", default=[], metavar="NIFTI", help="CTA labels to take the trees from (ImageCAS format)")
+    add("--truth-spacing-mm", type=float, default=0.5, metavar="MM", help="voxel of the truth (default %(default)s)")
+    add("--workers", type=int, default=1, metavar="N", help="processes on this machine (default %(default)s)")
+    add("--scheduler", default="", metavar="ADDRESS", help="a Dask scheduler whose workers are used instead")
+
+
+def _synthesize(options: argparse.Namespace, progress: Progress) -> None:
+    from .dataset import synthesize
+    from .synthetic.case import CaseOptions
+
+    case = CaseOptions(
+        side=options.side,
+        views=options.views,
+        poses=_poses(options.poses),
+        image_px=options.image_px,
+        thickness=options.thickness,
+        motion=options.motion,
+        corruption=options.corruption,
+        frames=options.frames,
+        labels=tuple(str(Path(label).expanduser().resolve()) for label in options.label),
+        truth_spacing_mm=options.truth_spacing_mm,
+    )
+    report = synthesize(
+        options.out, case, cases=options.cases, seed=options.seed,
+        workers=options.workers, scheduler=options.scheduler, progress=progress,
+    )  # fmt: skip
+    if options.progress == "json":
+        emit_json("result", folder=str(report.folder), found=report.found, made=report.made)
+        return
+    earlier = f", {report.found} were there" if report.found else ""
+    print(f"dataset: {report.folder} ({report.made} cases made{earlier})")
+
+
+def _poses(words: Sequence[str]):  # type: ignore[no-untyped-def]
+    from .synthetic.acquisition import SOURCES
+    from .views.geometry_json import acquisition_from, read_geometry_json
+
+    if len(words) == 1 and (words[0] in SOURCES or not words[0].endswith(".json")):
+        return words[0]
+    return tuple(acquisition_from(read_geometry_json(word), word) for word in words)
 
 
 def _demo(options: argparse.Namespace, progress: Progress) -> None:

@@ -72,9 +72,10 @@ def synthesize(
             the cases that are complete stay.
     """
     check_range("number of cases", cases, 1, 100_000)
+    check_range("seed", seed, 0)
     path = Path(folder).expanduser().resolve()
-    _prepare(path, options, seed)
-    missing = [number for number in range(cases) if not (case_folder(path, number) / "case.json").is_file()]
+    fresh = _prepare(path, options, seed)
+    missing = [number for number in range(cases) if not _is_complete(path, number)]
     found = cases - len(missing)
     if found:
         progress(0.0, f"{found} of {cases} cases are complete; going on with the others")
@@ -82,35 +83,57 @@ def synthesize(
     try:
         run_jobs(job, missing, workers=workers, scheduler=scheduler, progress=progress)
     except OSError as error:
-        there = sum((case_folder(path, number) / "case.json").is_file() for number in range(cases))
+        there = sum(_is_complete(path, number) for number in range(cases))
         raise InputError(
             f"the dataset {path} cannot be written: {error.strerror or error}; {there} of {cases} cases are complete, "
             "the same command goes on from there"
         ) from None
+    finally:
+        if fresh and not any(path.glob("case*")):  # nothing was made: leave nothing behind
+            shutil.rmtree(path, ignore_errors=True)
     return DatasetReport(path, found, len(missing))
 
 
-def _prepare(path: Path, options: CaseOptions, seed: int) -> None:
-    """Make the dataset's folder, or check that the one that is there is the same dataset."""
-    record = {"kind": KIND, "format_version": FORMAT_VERSION, "seed": seed, "options": asdict(options)}
+def _is_complete(path: Path, number: int) -> bool:
+    return (case_folder(path, number) / "case.json").is_file()
+
+
+def _prepare(path: Path, options: CaseOptions, seed: int) -> bool:
+    """Make the dataset's folder and return True, or check that the one that is there is the same dataset."""
+    record: dict[str, Any] = {"kind": KIND, "format_version": FORMAT_VERSION, "seed": seed, "options": asdict(options)}
     record = json.loads(json.dumps(record))  # tuples become lists, as in the file
     try:
         if path.is_dir() and any(path.iterdir()):
-            earlier = read_dataset(path)
-            different = [key for key in record if earlier.get(key) != record[key]]
-            if different:
-                raise InputError(
-                    f"{path} is a dataset with another {different[0]} ({earlier.get(different[0])}, asked for "
-                    f"{record[different[0]]}); choose another folder"
-                )
+            _check_same(path, read_dataset(path), record)
             for leftover in path.glob(".case*"):
                 shutil.rmtree(leftover, ignore_errors=True)
-            return
+            return False
         path.mkdir(parents=True, exist_ok=True)
         text = json.dumps(record | {"made_with": f"xradiff {__version__}"}, indent=2) + "\n"
         (path / "dataset.json").write_text(text, encoding="utf-8")
+        return True
     except OSError as error:
         raise InputError(f"the dataset folder {path} cannot be written: {error.strerror or error}") from None
+
+
+def _check_same(path: Path, earlier: dict[str, Any], asked: dict[str, Any]) -> None:
+    """Refuse to go on with a dataset that was begun with something else."""
+    before, now = _leaves(earlier), _leaves(asked)
+    different = [key for key in now if before.get(key) != now[key]]
+    if different:
+        key = different[0]
+        raise InputError(
+            f"{path} is another dataset: its {key} is {before.get(key)!r}, asked for is {now[key]!r}; "
+            "choose another folder"
+        )
+
+
+def _leaves(record: dict[str, Any]) -> dict[str, Any]:
+    """Return the entries of nested dictionaries, by their last name."""
+    found: dict[str, Any] = {}
+    for key, value in record.items():
+        found |= _leaves(value) if isinstance(value, dict) else {key: value}
+    return found
 
 
 def read_dataset(folder: str | Path) -> dict[str, Any]:

@@ -55,7 +55,7 @@ def grow(plan: Plan, patient: Patient, rng: np.random.Generator, options: Anatom
             curve = _until(_left_main(points, rng), 1.0)
         else:
             curve = wound(curve, outward(curve), rng, patient.tortuosity * _freedom(vessel.name))
-            curve = resampled(_steered(curve, _leaving(vessel.name, curve, origin, grown, opening, rng)))
+            curve = _even(_steered(curve, _leaving(vessel.name, curve, origin, grown, opening, rng)))
         surface = COURSES[vessel.name].bed == "surface"
         grown[vessel.name] = Sprout(vessel.name, vessel.parent, curve, origin, vessel.start_mm, vessel.knots, surface)
     for sprout in [s for s in grown.values() if s.surface]:
@@ -69,7 +69,11 @@ def resampled(points: Array) -> Array:
     """Return the smooth curve through `points` (N, 3), sampled every 0.5 mm or so."""
     steps = np.linalg.norm(np.diff(points, axis=0), axis=1)
     knots = np.concatenate([[0.0], np.cumsum(np.sqrt(steps))])  # centripetal: no loops between uneven points
-    fine = CubicSpline(knots, points)(np.linspace(0, knots[-1], max(8, int(2 * steps.sum()))))
+    return _even(CubicSpline(knots, points)(np.linspace(0, knots[-1], max(8, int(2 * steps.sum())))))
+
+
+def _even(fine: Array) -> Array:
+    """Return a finely sampled curve (M, 3) at points 0.5 mm apart or so."""
     along = np.concatenate([[0.0], np.cumsum(np.linalg.norm(np.diff(fine, axis=0), axis=1))])
     even = np.linspace(0, along[-1], max(3, round(along[-1] / _STEP_MM) + 1))
     return np.stack([np.interp(even, along, fine[:, axis]) for axis in range(3)], axis=1)
@@ -83,7 +87,9 @@ def _control_points(
     points = course.control_points()
     if vessel.name == "RCA" and crooked:
         points = np.concatenate([points[:1], _CROOK, points[2:]])
-    if course.parent == "" or course.parent == "LM":
+    if vessel.name == "LM":
+        return points, -1
+    if course.parent in ("", "LM"):
         points[2:] += rng.normal(size=points[2:].shape) * _GROOVE_SD_MM
         return points, len(grown["LM"].curve) - 1 if course.parent else -1
     parent = grown[course.parent].curve
@@ -185,6 +191,6 @@ def _twig(stem: Sprout, letter: str, rng: np.random.Generator, tortuosity: float
     points = np.concatenate([start[None], start + np.cumsum(steps, axis=0)])
     points[1:] = to_epicardium(points[1:])
     curve = resampled(points)
-    curve = resampled(wound(curve, outward(curve), rng, tortuosity))
+    curve = _even(wound(curve, outward(curve), rng, tortuosity))
     size = stem.start_mm * rng.uniform(0.5, 0.75)
     return Sprout(stem.name + letter, stem.name, curve, origin, size, ((1.0, 0.6 * size),), surface=True)
