@@ -77,7 +77,7 @@ def test_more_views():
 
 def test_views_that_miss_the_tree_are_refused():
     tiny = tuple(replace(pose, pixel_spacing_mm=(0.01, 0.01)) for pose in POSES)
-    with pytest.raises(InputError, match="miss the tree.*at least 90%"):
+    with pytest.raises(InputError, match="miss the tree.*at least 50%"):
         draw_case(replace(SMALL, poses=tiny), 0, 0)
 
 

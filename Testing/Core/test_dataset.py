@@ -17,7 +17,9 @@ from xradiff.dataset import case_folder, read_dataset, synthesize
 from xradiff.errors import Cancelled, InputError
 from xradiff.export import read_centreline_vtp
 from xradiff.pipeline import reconstruct
+from xradiff.synthetic.anatomy import AnatomyOptions, draw_anatomy, with_thickness
 from xradiff.synthetic.case import CaseOptions, draw_case
+from xradiff.synthetic.labels import write_label
 from xradiff.synthetic.tubes import tubes_of
 from xradiff.views import read_view
 
@@ -143,6 +145,50 @@ def test_nothing_is_left_where_nothing_could_be_made(tmp_path):
     assert not (tmp_path / "d").exists()
     with pytest.raises(InputError, match="seed must lie in"):
         synthesize(tmp_path / "d", OPTIONS, cases=1, seed=-1)
+
+
+@pytest.fixture(scope="module")
+def label_file(tmp_path_factory):
+    """An ImageCAS-like label of a generated patient, both trees in one volume, in a turned array."""
+    anatomy = draw_anatomy(np.random.default_rng(4), AnatomyOptions(occlusion=0))
+    trees = [with_thickness(tree, "cta_label", np.random.default_rng(4)) for tree in anatomy.trees.values()]
+    path = tmp_path_factory.mktemp("labels") / "1.label.nii.gz"
+    write_label(path, trees)
+    return path, {tree.side: tree for tree in trees}
+
+
+def test_cases_from_a_label_hold_its_trees(label_file, tmp_path):
+    path, trees = label_file
+    words = ["synthesize", "--out", str(tmp_path / "d"), "--cases", "2", "--label", str(path), "--image-px", "256"]
+    assert main([*words, "--side", "left", "--truth-spacing-mm", "1", "--progress", "none"]) == 0
+    for number in range(2):
+        folder = case_folder(tmp_path / "d", number)
+        facts = json.loads((folder / "case.json").read_text())
+        assert facts["side"] == "left"
+        assert facts["tree"]["label"] == "1.label.nii.gz"
+        made = read_centreline_vtp(folder / "truth_centreline.vtp")
+        length = sum(branch.length_mm for branch in trees["left"])
+        assert sum(branch.length_mm for branch in made) == pytest.approx(length, rel=0.25)
+
+
+def test_one_label_stands_for_many_subjects(label_file):
+    options = CaseOptions(labels=(str(label_file[0]),), side="right", motion="heart", image_px=256)
+    first, second = (draw_case(options, 0, number).subject for number in (0, 1))
+    assert not np.allclose(first.tree.points_lps_mm().std(axis=0), second.tree.points_lps_mm().std(axis=0), rtol=1e-3)
+    for subject in (first, second):
+        middle = (subject.base_lps_mm + subject.apex_lps_mm) / 2
+        assert np.linalg.norm(subject.middle_lps_mm - middle) < 50
+
+
+def test_a_label_of_one_tree_needs_its_side(label_file, tmp_path, capsys):
+    path = tmp_path / "right.nii.gz"
+    write_label(path, [label_file[1]["right"]])
+    words = ["synthesize", "--out", str(tmp_path / "d"), "--cases", "1", "--label", str(path), "--progress", "none"]
+    assert main(words) == 2
+    assert "holds one tree only" in capsys.readouterr().err
+    assert main([*words, "--label-holds", "one"]) == 2
+    assert "needs its side" in capsys.readouterr().err
+    assert main([*words, "--label-holds", "one", "--side", "right", "--truth-spacing-mm", "1"]) == 0
 
 
 def test_raw_runs_are_written_as_dicom(tmp_path):

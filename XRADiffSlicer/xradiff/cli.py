@@ -125,6 +125,7 @@ def _synthesize_options(parser: argparse.ArgumentParser) -> None:
     add("--corruption", type=float, default=0.0, metavar="0..1", help="damage of the masks (default %(default)s)")
     add("--frames", type=int, default=0, metavar="N", help="frames of a raw angiogram run (XA DICOM) of each view")
     add("--label", nargs="+", default=[], metavar="NIFTI", help="CTA labels to take the trees from (ImageCAS format)")
+    add("--label-holds", default="both", metavar="WHAT", help="both trees (default), or one: that of --side")
     add("--truth-spacing-mm", type=float, default=0.5, metavar="MM", help="voxel of the truth (default %(default)s)")
     add("--workers", type=int, default=1, metavar="N", help="processes on this machine (default %(default)s)")
     add("--scheduler", default="", metavar="ADDRESS", help="a Dask scheduler whose workers are used instead")
@@ -144,6 +145,7 @@ def _synthesize(options: argparse.Namespace, progress: Progress) -> None:
         corruption=options.corruption,
         frames=options.frames,
         labels=tuple(str(Path(label).expanduser().resolve()) for label in options.label),
+        label_holds=options.label_holds,
         truth_spacing_mm=options.truth_spacing_mm,
     )
     report = synthesize(

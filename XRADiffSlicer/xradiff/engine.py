@@ -7,6 +7,7 @@ same result, and a job whose worker died is simply done again.
 from __future__ import annotations
 
 import multiprocessing
+import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
@@ -82,12 +83,18 @@ def _finished(job: Callable[[int], Any], numbers: Sequence[int], workers: int, s
                 future.cancel()
 
 
+def _one_thread_each() -> None:
+    """Keep a worker's libraries (not loaded yet) on one thread: the workers share the cores already."""
+    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "ITK_GLOBAL_DEFAULT_NUMBER_OF_THREADS"):
+        os.environ.setdefault(name, "1")
+
+
 @contextmanager
 def _executor(workers: int, scheduler: str) -> Iterator[Executor]:
     if not scheduler:
         # "spawn" on every system: a fork of a process with threads (torch, VTK) may hang
         context = multiprocessing.get_context("spawn")
-        with ProcessPoolExecutor(workers, mp_context=context) as pool:
+        with ProcessPoolExecutor(workers, mp_context=context, initializer=_one_thread_each) as pool:
             yield pool
         return
     try:

@@ -2,7 +2,7 @@
 
 from .corruption import CorruptionOptions, corrupt_mask
 from .simple_trees import simple_left_tree, simple_right_tree
-from .tubes import Tube, TubeTree, occupancy, silhouette
+from .tubes import Tube, TubeTree, occupancy, silhouette, tubes_of
 
 __all__ = [
     "CorruptionOptions",
@@ -13,4 +13,5 @@ __all__ = [
     "silhouette",
     "simple_left_tree",
     "simple_right_tree",
+    "tubes_of",
 ]

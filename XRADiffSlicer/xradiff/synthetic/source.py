@@ -15,6 +15,7 @@ from ..centreline_tree import CentrelineTree
 from .anatomy import AnatomyOptions, draw_anatomy, with_thickness
 from .anatomy.heart import APEX_LPS_MM, BASE_LPS_MM
 from .anatomy.landmarks import position_lps_mm
+from .labels import one_side, read_label, split_sides, tree_of
 from .motion import moved_tree, smooth_deformation
 
 __all__ = ["Subject", "subject_from_label", "subject_from_population"]
@@ -68,15 +69,21 @@ def subject_from_population(
     return Subject(tree, np.array(base), np.array(apex), facts)
 
 
-def subject_from_label(path: str, side: str, rng: np.random.Generator) -> Subject:
+def subject_from_label(path: str, side: str, rng: np.random.Generator, *, alone: bool = False) -> Subject:
     """Return the tree of one side of a CTA label, slightly varied in size, orientation and shape.
 
     A label has no heart: the mean heart is put where its ostium meets the tree's first point.
 
+    Args:
+        path: NIfTI or NRRD file.
+        side: "left" or "right".
+        rng: the only source of chance.
+        alone: the label holds the tree of this side and no other.
+
     Raises:
         InputError: the label cannot be read or does not hold that tree.
     """
-    tree = _label_tree(path, side)
+    tree, notes = _label_tree(path, side, alone)
     start = tree.branches[0].points_lps_mm[0]
     turn = Rotation.from_rotvec(rng.normal(size=3) * _LABEL_TURN_DEG, degrees=True).as_matrix()
     linear = turn * float(np.exp(np.clip(rng.normal(), -2, 2) * _LABEL_SCALE))
@@ -86,14 +93,21 @@ def subject_from_label(path: str, side: str, rng: np.random.Generator) -> Subjec
     tree = tree.with_points((tree.points_lps_mm() - start) @ linear.T)
     heart = np.stack([BASE_LPS_MM, APEX_LPS_MM])
     heart = (heart - position_lps_mm("RCA ostium") * (side == "right")) @ linear.T
-    facts = {"source": "label", "label": Path(path).name, "linear": linear.tolist(), "bend": bend.parameters()}
+    facts = {
+        "source": "label",
+        "label": Path(path).name,
+        "separation": list(notes),
+        "linear": linear.tolist(),
+        "bend": bend.parameters(),
+    }
     return Subject(tree, heart[0], heart[1], facts)
 
 
 @lru_cache(maxsize=8)
-def _label_tree(path: str, side: str) -> CentrelineTree:
-    """Return the tree of one side of a label file (kept: reading one takes seconds)."""
-    from .labels import read_label, split_sides, tree_of
-
-    sides = split_sides(read_label(path))
-    return tree_of(sides.left if side == "left" else sides.right, side)
+def _label_tree(path: str, side: str, alone: bool) -> tuple[CentrelineTree, tuple[str, ...]]:
+    """Return the tree of one side of a label file and how it was told apart (kept: a file takes seconds)."""
+    label = read_label(path)
+    if alone:
+        return tree_of(one_side(label, side), side), ()
+    sides = split_sides(label)
+    return tree_of(sides.left if side == "left" else sides.right, side), sides.notes
