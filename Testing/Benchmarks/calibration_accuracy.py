@@ -24,9 +24,8 @@ from xradiff.calibration import calibrate
 from xradiff.datatypes import Acquisition, AngiogramView
 from xradiff.geometry import camera_of, detector_axes
 from xradiff.geometry.epipolar import epipolar_normal
-from xradiff.synthetic import CorruptionOptions, corrupt_mask, silhouette, simple_left_tree, simple_right_tree
+from xradiff.synthetic import CorruptionOptions, corrupt_mask, random_tubes, silhouette
 
-TREES = {"right": simple_right_tree, "left": simple_left_tree}
 ANGLES = {"right": ((40.0, -8.0), (-39.0, 6.0)), "left": ((45.0, -25.0), (-30.0, 25.0))}
 LARGEST_MM = 20.0
 COLUMNS = (
@@ -50,7 +49,7 @@ DAMAGE = CorruptionOptions.only(missing_ends=2, breaks=3, spurs=6)
 def make_case(side: str, seed: int, damaged: bool, along_n: bool) -> tuple[list[AngiogramView], NDArray[np.float64]]:
     """Return two views and the true displacement (3,) in the second one, LPS mm."""
     rng = np.random.default_rng(seed)
-    tree = TREES[side](rng)
+    tree = random_tubes(side, rng)
     a, b = (detector_axes(*angles)[2] for angles in ANGLES[side])
     direction = np.cross(a, b) * rng.choice([-1, 1]) if along_n else rng.normal(size=3)
     shift = direction / np.linalg.norm(direction) * rng.uniform(0, LARGEST_MM)
@@ -108,7 +107,7 @@ def main() -> None:
     print("|" + "---|" * len(COLUMNS))
     for damaged in (False, True):
         for along_n in (False, True):
-            for side in TREES:
+            for side in ANGLES:
                 print(row(side, damaged, along_n, arguments.trees, arguments.seed), flush=True)
 
 

@@ -14,7 +14,7 @@ from xradiff.datatypes import Acquisition
 from xradiff.errors import InputError
 from xradiff.geometry import view_separation_deg
 from xradiff.geometry.camera import camera_from
-from xradiff.synthetic import Tube, TubeTree, silhouette, simple_left_tree, simple_right_tree
+from xradiff.synthetic import Tube, TubeTree, random_tubes, silhouette
 from xradiff.synthetic.acquisition import (
     CLINICAL_VIEWS,
     SOURCES,
@@ -54,7 +54,7 @@ def distances(camera, point):
 
 @pytest.fixture(scope="module")
 def run():
-    return simulate_run(simple_left_tree(np.random.default_rng(0)), WIDE, SMALL, np.random.default_rng(5))
+    return simulate_run(random_tubes("left", np.random.default_rng(0)), WIDE, SMALL, np.random.default_rng(5))
 
 
 # Poses
@@ -192,9 +192,9 @@ def test_shared_lumen_counts_once_and_crossing_vessels_add():
     np.testing.assert_allclose(chords.toarray()[30 * 61 + 30], [4, 3], atol=1e-4)
 
 
-@pytest.mark.parametrize("make", [simple_left_tree, simple_right_tree])
-def test_thickness_is_where_the_silhouette_is(make):
-    tree, camera = make(np.random.default_rng(4)), camera_from(ACQUISITION, (512, 512))
+@pytest.mark.parametrize("side", ["left", "right"])
+def test_thickness_is_where_the_silhouette_is(side):
+    tree, camera = random_tubes(side, np.random.default_rng(4)), camera_from(ACQUISITION, (512, 512))
     mask, length = silhouette(tree, camera), path_length(tree, camera)
     assert np.mean(mask != (length > 0)) < 1e-4
     assert not (mask & ~ndimage.binary_dilation(length > 0)).any() and 3 < length.max() < 60
@@ -210,7 +210,7 @@ def test_tube_beside_the_image_has_no_thickness():
 
 @pytest.mark.parametrize("relationship", ["LIN", "LOG"])
 def test_log_attenuation_gives_the_thickness_back(relationship):
-    tree = simple_right_tree(np.random.default_rng(2))
+    tree = random_tubes("right", np.random.default_rng(2))
     options = AngiogramOptions(frames=3, bits=16, bolus=FULL, relationship=relationship, **BARE)
     frames = simulate_run(tree, WIDE, SMALL, np.random.default_rng(0), options).frames.astype(float)
     log = np.log(np.maximum(frames, 1)) if relationship == "LIN" else 3 * frames / 65535
@@ -244,7 +244,7 @@ def test_a_branch_fills_after_the_vessel_it_leaves():
 
 
 def test_blur_and_scatter_are_as_asked():
-    tree, share = simple_right_tree(np.random.default_rng(2)), 0.4
+    tree, share = random_tubes("right", np.random.default_rng(2)), 0.4
 
     def light(**changes):
         options = AngiogramOptions(frames=2, bits=16, bolus=FULL, **(BARE | changes))
@@ -257,7 +257,7 @@ def test_blur_and_scatter_are_as_asked():
 
 
 def test_catheter_leads_to_the_ostium_and_is_no_vessel():
-    tree, camera = simple_right_tree(np.random.default_rng(2)), camera_from(WIDE, SMALL)
+    tree, camera = random_tubes("right", np.random.default_rng(2)), camera_from(WIDE, SMALL)
     options = AngiogramOptions(frames=1, bits=16, **(BARE | {"with_catheter": True}))
     run = simulate_run(tree, WIDE, SMALL, np.random.default_rng(0), options)
     tube = catheter(tree)
@@ -278,7 +278,7 @@ def test_spine_lies_right_in_lao_and_left_in_rao(primary, side):
 
 
 def test_run_is_complete_and_repeats_with_the_seed(run):
-    tree = simple_left_tree(np.random.default_rng(0))
+    tree = random_tubes("left", np.random.default_rng(0))
     again = simulate_run(tree, WIDE, SMALL, np.random.default_rng(5))
     other = simulate_run(tree, WIDE, SMALL, np.random.default_rng(6))
     assert np.array_equal(run.frames, again.frames) and np.array_equal(run.masks, again.masks)
@@ -292,7 +292,7 @@ def test_run_is_complete_and_repeats_with_the_seed(run):
 
 
 def test_vessels_are_dark_and_the_noise_is_as_asked():
-    tree = simple_left_tree(np.random.default_rng(0))
+    tree = random_tubes("left", np.random.default_rng(0))
     settings = {"bolus": FULL, "frames": 24, "with_catheter": False, "scatter": 0.0}
     noisy, clean = (
         simulate_run(tree, WIDE, SMALL, np.random.default_rng(1), AngiogramOptions(noise=n, **settings))
@@ -308,7 +308,7 @@ def test_vessels_are_dark_and_the_noise_is_as_asked():
 
 
 def test_a_moving_heart_moves_the_vessels_and_keeps_their_filling():
-    tree = simple_right_tree(np.random.default_rng(3))
+    tree = random_tubes("right", np.random.default_rng(3))
     trees = [tree.translate((0, 0, 2.0 * k)) for k in range(4)]
     phases = [0.1, 0.6, 0.95, 0.2]
     options = AngiogramOptions(bolus=FULL)
@@ -339,7 +339,7 @@ def test_a_moving_heart_moves_the_vessels_and_keeps_their_filling():
 )
 def test_bad_runs_are_named(make, message):
     with pytest.raises(InputError, match=message):
-        make(simple_left_tree(np.random.default_rng(0)), np.random.default_rng(0))
+        make(random_tubes("left", np.random.default_rng(0)), np.random.default_rng(0))
 
 
 # XA files
@@ -350,7 +350,8 @@ UNEVEN = Acquisition(-31.7, 22.35, 1043.2, 751.9, (1.1, 1.05), detector_offset_m
 @pytest.mark.parametrize(("bits", "relationship"), [(8, "LIN"), (10, "LOG"), (12, "LIN"), (16, "LOG")])
 def test_file_comes_back_with_its_pixels_and_geometry(tmp_path, bits, relationship):
     options = AngiogramOptions(frames=5, bits=bits, relationship=relationship)
-    run = simulate_run(simple_right_tree(np.random.default_rng(0)), UNEVEN, SMALL, np.random.default_rng(0), options)
+    tree = random_tubes("right", np.random.default_rng(0))
+    run = simulate_run(tree, UNEVEN, SMALL, np.random.default_rng(0), options)
     path = write_xa(run, tmp_path / "run.dcm", seed=4)
     for frame in (0, 3):
         view = read_view(path, frame=frame)
@@ -382,7 +383,7 @@ def test_a_validator_finds_no_error(tmp_path, bits, relationship):
     if program is None:
         pytest.skip("dciodvfy (Debian package dicom3tools) is not installed")
     options = AngiogramOptions(bits=bits, relationship=relationship)
-    run = simulate_run(simple_left_tree(np.random.default_rng(0)), WIDE, SMALL, np.random.default_rng(0), options)
+    run = simulate_run(random_tubes("left", np.random.default_rng(0)), WIDE, SMALL, np.random.default_rng(0), options)
     path = write_xa(run, tmp_path / "run.dcm", seed=1)
     report = subprocess.run([program, str(path)], capture_output=True, text=True, check=False)
     assert report.returncode == 0 and "XAImage" in report.stdout + report.stderr
@@ -391,7 +392,7 @@ def test_a_validator_finds_no_error(tmp_path, bits, relationship):
 
 def test_files_that_cannot_be_written_are_named(tmp_path, run):
     rolled = simulate_run(
-        simple_left_tree(np.random.default_rng(0)),
+        random_tubes("left", np.random.default_rng(0)),
         Acquisition(0, 0, 1000, 750, 1.1, roll_deg=3),
         SMALL,
         np.random.default_rng(0),

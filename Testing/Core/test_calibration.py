@@ -17,9 +17,8 @@ from xradiff.datatypes import Acquisition, AngiogramView
 from xradiff.errors import InputError
 from xradiff.geometry import camera_of
 from xradiff.geometry.epipolar import epipolar_normal
-from xradiff.synthetic import CorruptionOptions, corrupt_mask, silhouette, simple_left_tree, simple_right_tree
+from xradiff.synthetic import CorruptionOptions, corrupt_mask, random_tubes, silhouette
 
-TREES = {"right": simple_right_tree, "left": simple_left_tree}
 ANGLES = {"right": ((40.0, -8.0), (-39.0, 6.0)), "left": ((45.0, -25.0), (-30.0, 25.0))}
 ZERO = np.zeros(3)
 
@@ -43,7 +42,7 @@ def random_shift(rng, largest=20.0):
 
 def case(side, seed, damaged=False, shift=None):
     rng = np.random.default_rng(seed)
-    tree = TREES[side](rng)
+    tree = random_tubes(side, rng)
     truth = random_shift(rng) if shift is None else np.asarray(shift, float)
     views = views_of(tree, ANGLES[side], (ZERO, truth))
     return [v.with_mask(corrupt_mask(v.mask, rng, DAMAGE)) if damaged else v for v in views], truth
@@ -173,7 +172,8 @@ def test_large_shift_along_n(tau_mm):
     report = calibrate(views)
     assert report.corrections[0].shift_along_n_mm == pytest.approx(tau_mm, abs=0.2)
     assert report.corrections[0].sigma_mm["n"] < 0.5
-    assert report.corrections[0].undetermined == ("b",)
+    assert "b" in report.corrections[0].undetermined
+    assert "n" not in report.corrections[0].undetermined
     after = report.views[1].acquisition.table_shift_mm
     assert np.allclose(after, report.corrections[0].shift_lps_mm)
 
@@ -190,7 +190,7 @@ def test_consistent_views_stay(side):
 def test_corrected_view_reprojects_the_reference_tree():
     """The convention: P_B'(p) = P_B(p + t)."""
     rng = np.random.default_rng(11)
-    tree = simple_left_tree(rng)
+    tree = random_tubes("left", rng)
     truth = 8 * epipolar_normal(*(camera_of(empty_view(k, *p)) for k, p in enumerate(ANGLES["left"])))
     views = views_of(tree, ANGLES["left"], (ZERO, truth))
     corrected = calibrate(views).views[1]
@@ -239,7 +239,7 @@ def test_three_views_are_solved_together():
     errors = []
     for seed in range(4):
         rng = np.random.default_rng(seed)
-        tree, shifts = simple_right_tree(rng), (ZERO, random_shift(rng, 12), random_shift(rng, 12))
+        tree, shifts = random_tubes("right", rng), (ZERO, random_shift(rng, 12), random_shift(rng, 12))
         views = views_of(tree, angles, shifts)
         report = calibrate(views)
         found = np.array([ZERO, *(c.shift_lps_mm for c in report.corrections)])
@@ -250,7 +250,7 @@ def test_three_views_are_solved_together():
 
 
 def test_views_along_the_same_line_are_left_alone():
-    tree = simple_right_tree(np.random.default_rng(0))
+    tree = random_tubes("right", np.random.default_rng(0))
     report = calibrate(views_of(tree, ((40, 0), (45, 0)), (ZERO, (0, 0, 5.0))))
     assert report.corrections == () and "15 degrees apart" in report.notes[0]
 
@@ -283,13 +283,12 @@ def test_off_changes_nothing():
 
 
 def marked(tree, views, shifts, count, rng, noise_px=1.0):
-    """Return landmarks at random centreline points of the tree's first tube."""
-    points = tree.tubes[0].points_lps_mm
-    points = points[np.linspace(0, 0.8 * len(points), count + 2).astype(int)[1:-1]]
-    seen = [
-        camera_of(v).project(points + t) + rng.normal(size=(count, 2)) * noise_px
-        for v, t in zip(views, shifts, strict=True)
-    ]
+    """Return landmarks at centreline points of the tree's longest tube that all views show."""
+    points = max((tube.points_lps_mm for tube in tree.tubes), key=len)
+    pixels = [camera_of(v).project(points + t) for v, t in zip(views, shifts, strict=True)]
+    shown = np.flatnonzero(np.all([((p > 5) & (p < 505)).all(axis=1) for p in pixels], axis=0))
+    chosen = shown[np.linspace(0, 0.8 * len(shown), count + 2).astype(int)[1:-1]]
+    seen = [p[chosen] + rng.normal(size=(count, 2)) * noise_px for p in pixels]
     return Landmarks({f"point {i}": {k: tuple(seen[k][i]) for k in range(len(views))} for i in range(count)})
 
 
@@ -297,7 +296,7 @@ def test_landmarks_settle_the_shift():
     errors = []
     for seed in range(6):
         rng = np.random.default_rng(100 + seed)
-        tree, truth = simple_left_tree(rng), random_shift(rng)
+        tree, truth = random_tubes("left", rng), random_shift(rng)
         views = views_of(tree, ANGLES["left"], (ZERO, truth))
         damage = CorruptionOptions.only(missing_ends=2, breaks=6, spurs=12)
         views = [v.with_mask(corrupt_mask(v.mask, rng, damage)) for v in views]
@@ -313,7 +312,7 @@ def test_bundle_recovers_a_wrong_angle_better_than_nothing(with_landmarks):
     errors = []
     for seed in range(4):
         rng = np.random.default_rng(seed)
-        tree = simple_left_tree(rng)
+        tree = random_tubes("left", rng)
         views = views_of(tree, ANGLES["left"], (ZERO, ZERO))
         primary, secondary = ANGLES["left"][1]
         stated = [

@@ -10,17 +10,20 @@ from scipy import ndimage
 from xradiff.datatypes import Acquisition
 from xradiff.errors import InputError
 from xradiff.geometry.camera import camera_from
-from xradiff.synthetic import CorruptionOptions, corrupt_mask, silhouette, simple_right_tree
+from xradiff.synthetic import CorruptionOptions, corrupt_mask, random_tubes, silhouette
 from xradiff.synthetic.mask_damage import with_other_thickness
 
 EIGHT = np.ones((3, 3), bool)
 only = CorruptionOptions.only
 
 
+CAMERA = camera_from(Acquisition(30, 10, 1050, 750, 0.3), (512, 512))
+TREE = random_tubes("right", np.random.default_rng(0))
+
+
 @pytest.fixture(scope="module")
 def mask():
-    camera = camera_from(Acquisition(30, 10, 1050, 750, 0.3), (512, 512))
-    return silhouette(simple_right_tree(np.random.default_rng(0)), camera)
+    return silhouette(TREE, CAMERA)
 
 
 def damaged(mask, options=None, seed=3, proximal_px=None):
@@ -96,7 +99,7 @@ def test_blobs_have_their_size():
 
 @pytest.mark.parametrize("seed", range(8))
 def test_a_catheter_runs_from_the_border_to_the_tree(mask, seed):
-    proximal = np.argwhere(mask)[0]
+    proximal = np.rint(CAMERA.project(TREE.tubes[0].points_lps_mm[:1])[0]).astype(int)  # the ostium
     result = damaged(mask, only(catheter=1, catheter_french=(6, 6), pixel_mm=0.25), seed, tuple(proximal))
     added = result & ~mask
     assert (result >= mask).all()

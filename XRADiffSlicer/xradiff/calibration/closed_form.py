@@ -59,7 +59,7 @@ class ShiftSolution:
 def solve_shifts(
     gaps: Sequence[Gaps], n_views: int, *, scale_mm: float = 1.0, present_mm: Array | None = None
 ) -> ShiftSolution:
-    """Return the most probable displacements of views 1, 2, ... given `gaps` (at least one correspondence).
+    """Return the most probable displacements of views 1, 2, ... given `gaps`.
 
     Args:
         gaps: correspondences, any number of pairs of views.
@@ -89,7 +89,7 @@ def _rows(gaps: Gaps, n_views: int) -> Array:
     rows = np.zeros((len(gaps.gaps_mm), n_views, 3))
     rows[:, gaps.second] += gaps.normals
     rows[:, gaps.first] -= gaps.normals
-    return rows[:, 1:].reshape(len(rows), -1)
+    return rows[:, 1:].reshape(len(rows), 3 * (n_views - 1))  # also where a pair has no correspondence
 
 
 def _robust_sd(rest: Array, weights: Array) -> float:

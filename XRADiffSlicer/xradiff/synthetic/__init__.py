@@ -1,7 +1,7 @@
 """Synthetic coronary trees with a known truth, their silhouettes, and damage done to masks on purpose."""
 
 from .corruption import CorruptionOptions, corrupt_mask
-from .simple_trees import simple_left_tree, simple_right_tree
+from .source import random_tubes
 from .tubes import Tube, TubeTree, occupancy, silhouette, tubes_of
 
 __all__ = [
@@ -11,7 +11,6 @@ __all__ = [
     "corrupt_mask",
     "occupancy",
     "silhouette",
-    "simple_left_tree",
-    "simple_right_tree",
+    "random_tubes",
     "tubes_of",
 ]

@@ -17,8 +17,9 @@ from .anatomy.heart import APEX_LPS_MM, BASE_LPS_MM
 from .anatomy.landmarks import position_lps_mm
 from .labels import one_side, read_label, split_sides, tree_of
 from .motion import moved_tree, smooth_deformation
+from .tubes import TubeTree, tubes_of
 
-__all__ = ["Subject", "subject_from_label", "subject_from_population"]
+__all__ = ["Subject", "random_tubes", "subject_from_label", "subject_from_population"]
 
 Array = NDArray[np.float64]
 _LABEL_SCALE, _LABEL_TURN_DEG, _LABEL_BEND_MM = 0.05, 5.0, 1.5  # a label is varied by so much (SD)
@@ -67,6 +68,18 @@ def subject_from_population(
     base, apex = facts.pop("base_lps_mm"), facts.pop("apex_lps_mm")  # they move with the case; it states them itself
     tree = with_thickness(anatomy.trees[side], thickness, rng)
     return Subject(tree, np.array(base), np.array(apex), facts)
+
+
+def random_tubes(side: str, rng: np.random.Generator, options: AnatomyOptions | None = None) -> TubeTree:
+    """Return a random patient's tree as tubes, its middle within 15 mm of the isocentre.
+
+    Raises:
+        InputError: an unknown side.
+    """
+    subject = subject_from_population(side, rng, options or AnatomyOptions())
+    direction = rng.normal(size=3)
+    offset = direction / np.linalg.norm(direction) * rng.uniform(0, 15)
+    return tubes_of(subject.translated(offset - subject.middle_lps_mm).tree)
 
 
 def subject_from_label(path: str, side: str, rng: np.random.Generator, *, alone: bool = False) -> Subject:
