@@ -77,7 +77,7 @@ def test_women_have_thinner_vessels(population):
         sex: [2 * a.trees["left"]["LM"].radii_mm.mean() for a in population if a.patient.sex == sex]
         for sex in ("female", "male")
     }
-    assert np.mean(sizes["female"]) / np.mean(sizes["male"]) == pytest.approx(0.91 * 0.97, abs=0.05)
+    assert np.mean(sizes["female"]) / np.mean(sizes["male"]) == pytest.approx(0.91, abs=0.05)  # Dodge: 9 % less
 
 
 def test_lengths_are_published_ones(population):
