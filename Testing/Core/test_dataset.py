@@ -200,6 +200,8 @@ def test_raw_runs_are_written_as_dicom(tmp_path):
     assert len({head.PatientID for head in heads}) == 2
     view = read_view(files[0], frame=5)
     assert view.pixels.shape == (128, 128)
+    masks = sitk.GetArrayFromImage(sitk.ReadImage(str(files[0].with_name(f"{files[0].stem}_masks.nrrd"))))
+    np.testing.assert_array_equal(masks, draw_case(options, 1, 0).runs[0].masks)
 
 
 def test_the_command_line_makes_a_dataset_that_can_be_reconstructed(tmp_path, capsys):

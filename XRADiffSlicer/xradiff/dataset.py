@@ -23,7 +23,7 @@ from .datatypes import AngiogramView, SparseVolume
 from .engine import run_jobs
 from .errors import InputError
 from .progress import Progress, silent
-from .synthetic.acquisition import write_xa
+from .synthetic.acquisition import AngiogramRun, write_xa
 from .synthetic.case import CaseOptions, SyntheticCase, draw_case
 
 __all__ = ["DatasetReport", "case_folder", "read_dataset", "synthesize", "write_case"]
@@ -168,7 +168,8 @@ def write_case(folder: Path, case: SyntheticCase, spacing_mm: float) -> None:
     """Write views, truth and parameters of `case` into the new `folder`.
 
     viewN.png and viewN.json (geometry as a hospital's files would state it), truth.nii.gz,
-    truth_centreline.vtp, case.json; viewN.dcm where the case has raw angiograms.
+    truth_centreline.vtp, case.json; where the case has raw angiograms viewN.dcm and
+    viewN_masks.nrrd, the pixels of each frame in which contrast agent can be seen.
 
     Raises:
         OSError: the disk is full or the folder cannot be written.
@@ -181,6 +182,7 @@ def write_case(folder: Path, case: SyntheticCase, spacing_mm: float) -> None:
     patient = 1_000_000 * case.parameters["seed"] + case.parameters["number"]  # a patient of its own
     for number, run in enumerate(case.runs):
         write_xa(run, folder / f"view{number}.dcm", patient, number + 1)
+        _write_frame_masks(folder / f"view{number}_masks.nrrd", run)
     _write_truth(folder / "truth.nii.gz", case.truth(spacing_mm))
     write_centreline_vtp(folder / "truth_centreline.vtp", case.subject.tree)
     (folder / "case.json").write_text(json.dumps(case.parameters, indent=2) + "\n", encoding="utf-8")
@@ -193,6 +195,12 @@ def _write_view(folder: Path, stem: str, view: AngiogramView) -> None:
     names = ("primary_deg", "secondary_deg", "sid_mm", "sod_mm", "pixel_spacing_mm")
     facts = {name: getattr(view.acquisition, name) for name in names}
     (folder / f"{stem}.json").write_text(json.dumps(facts, indent=2) + "\n", encoding="utf-8")
+
+
+def _write_frame_masks(path: Path, run: AngiogramRun) -> None:
+    import SimpleITK as sitk
+
+    sitk.WriteImage(sitk.GetImageFromArray(run.masks.astype(np.uint8)), str(path), useCompression=True)
 
 
 def _write_truth(path: Path, truth: SparseVolume) -> None:
