@@ -200,7 +200,9 @@ def _write_view(folder: Path, stem: str, view: AngiogramView) -> None:
 def _write_frame_masks(path: Path, run: AngiogramRun) -> None:
     import SimpleITK as sitk
 
-    sitk.WriteImage(sitk.GetImageFromArray(run.masks.astype(np.uint8)), str(path), useCompression=True)
+    from .export.volumes import write_image
+
+    write_image(path, sitk.GetImageFromArray(run.masks.astype(np.uint8)))
 
 
 def _write_truth(path: Path, truth: SparseVolume) -> None:

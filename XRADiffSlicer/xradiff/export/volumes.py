@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,7 +11,7 @@ from numpy.typing import NDArray
 from ..datatypes import SparseVolume, VolumeGrid
 from ..memory import check_memory
 
-__all__ = ["MARGIN", "shared_box", "write_volume"]
+__all__ = ["MARGIN", "shared_box", "write_image", "write_volume"]
 
 MARGIN = 2
 """Empty voxels around the result in the files."""
@@ -44,6 +45,17 @@ def write_volume(
     image = sitk.GetImageFromArray(dense)
     image.SetSpacing(grid.spacing_mm)
     image.SetOrigin(grid.origin_lps_mm)
+    write_image(path, image)
+
+
+def write_image(path: Path, image: Any) -> None:
+    """Write a SimpleITK image, compressed.
+
+    Raises:
+        OSError: the file cannot be written.
+    """
+    import SimpleITK as sitk
+
     try:
         sitk.WriteImage(image, str(path), useCompression=True)
     except RuntimeError as error:
