@@ -16,7 +16,18 @@ os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 from PySide6.QtCore import QBuffer, QIODevice, QObject, Qt, Signal
 from PySide6.QtGui import QColor, QFont, QPalette, QStandardItem, QStandardItemModel
 from PySide6.QtUiTools import QUiLoader
-from PySide6.QtWidgets import QApplication, QComboBox, QGroupBox, QHeaderView, QTableView, QToolButton, QWidget
+from PySide6.QtWidgets import (
+    QApplication,
+    QComboBox,
+    QDoubleSpinBox,
+    QGroupBox,
+    QHBoxLayout,
+    QHeaderView,
+    QSlider,
+    QTableView,
+    QToolButton,
+    QWidget,
+)
 
 MODULE = Path(__file__).resolve().parents[2] / "XRADiffSlicer"
 FORM = MODULE / "Resources" / "UI" / "XRADiffSlicer.ui"
@@ -50,6 +61,18 @@ class CollapsibleGroupBox(QGroupBox):
         self.setMaximumHeight(22)
 
 
+class SliderWidget(QWidget):
+    """Stand-in for ctkSliderWidget: a slider and the number beside it."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        row = QHBoxLayout(self)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.addWidget(QSlider(Qt.Orientation.Horizontal, self))
+        row.addWidget(QDoubleSpinBox(self))
+        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+
+
 class NodeComboBox(QComboBox):
     """Stand-in for qMRMLNodeComboBox."""
 
@@ -65,6 +88,7 @@ class MRMLWidget(QWidget):
 STAND_INS = {
     "ctkCollapsibleButton": CollapsibleButton,
     "ctkCollapsibleGroupBox": CollapsibleGroupBox,
+    "ctkSliderWidget": SliderWidget,
     "qMRMLNodeComboBox": NodeComboBox,
     "qMRMLTableView": QTableView,
     "qMRMLWidget": MRMLWidget,
@@ -116,6 +140,7 @@ def fill(form: QWidget) -> None:
         ("viewsCollapsibleButton", "1. Views"),
         ("reconstructionCollapsibleButton", "2. Reconstruction"),
         ("resultsCollapsibleButton", "3. Results"),
+        ("syntheticCollapsibleButton", "Synthetic case"),
     ):
         find(name).setHeading(text)
     for index, view in enumerate(views):
@@ -149,6 +174,9 @@ def fill(form: QWidget) -> None:
     for name in ("showButton", "reportButton"):
         find(name).setEnabled(True)
     _fillTable(find("fitTableView"), result.fits)
+    # what the parameters put there: the first words of Parameters.SyntheticSide, -Poses and -Motion
+    for name, text in (("Side", "Right coronary artery"), ("Poses", "Clinical routine"), ("Motion", "None")):
+        find(f"synthetic{name}Selector").addItem(text)
 
 
 def _fillTable(view: QTableView, fits: tuple) -> None:

@@ -69,6 +69,7 @@ NAMES = [
     "applyButton", "methodSelector", "loadGeometryButton0", "loadGeometryButton1", "showButton", "reportButton",
     "copyLogButton", "progressBar", "statusLabel", "logTextEdit", "methodDescriptionLabel", "deviceLabel",
     "originLabel0", "originLabel1", "fitTableView", "resultsCollapsibleButton",
+    "createButton",
 ]  # fmt: skip
 
 
@@ -82,6 +83,12 @@ class Logic:
         if self.refuse:
             raise self.refuse
         self.call = SimpleNamespace(views=views, **call)
+        self.running = True
+
+    def startSyntheticCase(self, **call):
+        if self.refuse:
+            raise self.refuse
+        self.call = SimpleNamespace(**call)
         self.running = True
 
     def cancel(self):

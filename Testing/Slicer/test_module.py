@@ -104,6 +104,7 @@ def test_console_recipe(module):
 def test_logic_has_typed_parameters(module):
     parameters = module.XRADiffSlicerLogic().getParameterNode()
     assert (parameters.method, parameters.spacingMm, parameters.calibrate) == ("visual_hull", 0.5, True)
+    assert (parameters.syntheticSide.value, parameters.syntheticFrames) == ("right", 0)
     again = module.XRADiffSlicerLogic().getParameterNode()
     assert again.parameterNode is parameters.parameterNode
 
@@ -175,6 +176,9 @@ def test_every_widget_that_the_code_uses_is_in_the_form():
     assert used <= set(WIDGETS)
 
 
+NUMBERS = ("QDoubleSpinBox", "QSpinBox", "ctkSliderWidget")
+
+
 def propertyOf(widget, name):
     found = next((child for child in widget.findall("property") if child.get("name") == name), None)
     return None if found is None else "".join(found.itertext()).strip()
@@ -197,18 +201,18 @@ def test_limits_of_the_form_are_those_of_the_parameters():
     from XRADiffSlicerLib.Parameters import Parameters, ViewGeometry
 
     hints = typing.get_type_hints(ViewGeometry, include_extras=True)
-    spacing = typing.get_type_hints(Parameters, include_extras=True)["spacingMm"]
+    hints |= typing.get_type_hints(Parameters, include_extras=True)
     for widget in WIDGETS.values():
-        if widget.get("class") == "QDoubleSpinBox":
+        if widget.get("class") in NUMBERS:
             parameter = propertyOf(widget, "SlicerParameterName").rpartition(".")[2]
-            limits = hints.get(parameter, spacing).__metadata__[0]
+            limits = hints[parameter].__metadata__[0]
             shown = (float(propertyOf(widget, "minimum")), float(propertyOf(widget, "maximum")))
             assert shown == (limits.minimum, limits.maximum), parameter
 
 
 def test_inputs_have_tooltips_and_numbers_have_units():
     for name, widget in WIDGETS.items():
-        if widget.get("class") in ("QDoubleSpinBox", "qMRMLNodeComboBox", "QPushButton", "QComboBox", "QCheckBox"):
+        if widget.get("class") in (*NUMBERS, "qMRMLNodeComboBox", "QPushButton", "QComboBox", "QCheckBox"):
             assert propertyOf(widget, "toolTip"), name
         if widget.get("class") == "QDoubleSpinBox":
             assert (propertyOf(widget, "suffix") or "") in ("°", "mm"), name

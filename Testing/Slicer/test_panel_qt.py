@@ -66,6 +66,20 @@ def test_whole_workflow_with_clicks(panel):
     assert panel.application.copied == ["a line\nTake care."]
 
 
+def test_synthetic_case_with_clicks(panel):
+    ui, logic = panel.ui, panel.logic
+    ui.createButton.click()
+    assert ui.createButton.text() == "Cancel" and not ui.applyButton.isEnabled() and logic.call.side == "right"
+    logic.running = False
+    case = SimpleNamespace(
+        views=[image("A"), image("B")],
+        segmentation=None,
+        parameters={"side": "right", "tree": {"branches": ["RCA"]}},
+    )
+    logic.call.onFinished(case)
+    assert ui.createButton.text() == "Create" and ui.applyButton.isEnabled()
+
+
 def test_every_input_can_be_reached_with_the_tab_key(panel):
     from PySide6.QtCore import Qt
     from PySide6.QtWidgets import QAbstractButton, QAbstractSpinBox, QComboBox

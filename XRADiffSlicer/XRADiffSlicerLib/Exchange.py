@@ -78,6 +78,17 @@ def workerArguments(
     return arguments
 
 
+def syntheticArguments(folder: Path, seed: int, options: Mapping[str, Any]) -> list[str]:
+    """Return the arguments after `python -m xradiff` that write one synthetic case into the dataset `folder`.
+
+    :param options: fields of `xradiff.synthetic.case.CaseOptions`, which the command line calls the same.
+    """
+    arguments = ["synthesize", "--progress", "json", "--out", str(folder), "--cases", "1", "--seed", str(seed)]
+    for name, value in options.items():
+        arguments += [f"--{name.replace('_', '-')}", str(value)]
+    return arguments
+
+
 def readResultFolder(folder: Path, names: Sequence[str]) -> FolderResult:
     """Read a result folder; the fits get the `names` of the views, which the files do not hold.
 
@@ -85,15 +96,19 @@ def readResultFolder(folder: Path, names: Sequence[str]) -> FolderResult:
     """
     run = json.loads((folder / "run.json").read_text(encoding="utf-8"))
     return FolderResult(
-        probability=_sparseFromImage(folder / "probability.nii.gz"),
-        segmentation=_sparseFromImage(folder / "segmentation.nii.gz"),
+        probability=sparseFromImage(folder / "probability.nii.gz"),
+        segmentation=sparseFromImage(folder / "segmentation.nii.gz"),
         surface=_meshFromFile(folder / "surface.vtp"),
         fits=_fitsFromFile(folder / "reprojection.csv", names),
         warnings=tuple(run.get("warnings", ())),
     )
 
 
-def _sparseFromImage(path: Path) -> SparseVolume:
+def sparseFromImage(path: Path) -> SparseVolume:
+    """Read the non-zero voxels of an image whose axes are parallel to the patient's.
+
+    :raises ValueError: it cannot be read or is oblique.
+    """
     import SimpleITK as sitk
     from xradiff.datatypes import SparseVolume, VolumeGrid
 

@@ -3,6 +3,9 @@
 from XRADiffSlicer import XRADiffSlicerLogic
 views = [slicer.util.getNode("Demo view 0"), slicer.util.getNode("Demo view 1")]
 outputs = XRADiffSlicerLogic().reconstruct(views)
+
+case = XRADiffSlicerLogic().createSyntheticCase(side="left", seed=3)
+print(XRADiffSlicerLogic().reconstruct(case.views).truthDice)
 """
 
 from __future__ import annotations
@@ -14,8 +17,9 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from .Exchange import exportViews, readResultFolder, workerArguments
+from .Exchange import exportViews, readResultFolder, syntheticArguments, workerArguments
 from .Outputs import OutputNodes, fillOutputs
+from .SyntheticCase import SyntheticNodes, loadSyntheticCase
 from .Views import viewsFromNodes
 from .Worker import Worker
 
@@ -31,6 +35,7 @@ class ReconstructionLogic:
         self.worker: Worker | None = None
         self.resultFolder: Path | None = None
         self._removeFolder: weakref.finalize[..., Any] | None = None
+        self._removeCase: Callable[[], Any] = lambda: None
 
     def reconstruct(
         self,
@@ -124,6 +129,72 @@ class ReconstructionLogic:
         self.worker.start(workerArguments(files, result, **options), cancelFile=folder / "cancel")
         return self.worker
 
+    def createSyntheticCase(
+        self, side: str = "right", seed: int = 0, number: int = 0, **options: Any
+    ) -> SyntheticNodes:
+        """Make a synthetic case in this process and return its nodes, the truth among them.
+
+        :param side: "left", "right" or "drawn".
+        :param seed: of the dataset; case `number` of it is made, always the same.
+        :param options: see `_caseOptions`.
+        :raises ValueError: a value cannot work; the message says which.
+        """
+        from xradiff.checks import check_range
+        from xradiff.dataset import write_case
+        from xradiff.synthetic.case import CaseOptions, draw_case
+
+        case = CaseOptions(**_caseOptions(side=side, **options))
+        check_range("seed", seed, 0)
+        check_range("number", number, 0)
+        with tempfile.TemporaryDirectory(prefix="XRADiffSlicer-") as name:
+            folder = Path(name) / "case"
+            write_case(folder, draw_case(case, seed, number), case.truth_spacing_mm)
+            return loadSyntheticCase(folder)
+
+    def startSyntheticCase(
+        self,
+        *,
+        seed: int = 0,
+        onProgress: Callable[[float, str], None],
+        onLog: Callable[[str], None],
+        onFinished: Callable[[SyntheticNodes], None],
+        onFailed: Callable[[str, bool], None],
+        **options: Any,
+    ) -> Worker:
+        """Start making case 0 of a synthetic dataset in a worker process and return at once.
+
+        :param onFinished: called with the nodes.
+        :param options: `side` and see `_caseOptions`.
+        :raises ValueError: a value cannot work; nothing was started.
+        :raises RuntimeError: a worker is at work already.
+        """
+        from xradiff.synthetic.case import CaseOptions
+
+        if self.running:
+            raise RuntimeError("something is running already; cancel it first")
+        fields = _caseOptions(**options)
+        CaseOptions(**fields)
+        folder = Path(tempfile.mkdtemp(prefix="XRADiffSlicer-"))
+        self._removeCase = weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
+
+        def finish() -> None:
+            try:
+                nodes = loadSyntheticCase(folder / "dataset" / "case00000")
+            except (OSError, ValueError, KeyError) as error:
+                fail(f"the synthetic case could not be loaded: {error}", False)
+                return
+            self._removeCase()
+            onFinished(nodes)
+
+        def fail(message: str, cancelled: bool) -> None:
+            self._removeCase()
+            onFailed(message, cancelled)
+
+        self.worker = Worker(self.launcher, onProgress=onProgress, onLog=onLog, onSuccess=finish, onFailure=fail)
+        arguments = syntheticArguments(folder / "dataset", seed, fields)
+        self.worker.start(arguments, cancelFile=folder / "cancel")
+        return self.worker
+
     @property
     def running(self) -> bool:
         """Whether a worker process is at work."""
@@ -139,9 +210,45 @@ class ReconstructionLogic:
         if self.worker is not None and self.running:
             self.worker.abort()
         self.resultFolder = None
+        self._removeCase()
         if self._removeFolder is not None:
             self._removeFolder()
             self._removeFolder = None
+
+
+def _caseOptions(
+    *,
+    side: str = "right",
+    poses: str = "clinical",
+    motion: str = "none",
+    corruption: float = 0.0,
+    frames: int = 0,
+    views: int = 2,
+    imagePx: int = 512,
+    thickness: str = "lumen",
+    truthSpacingMm: float = 0.5,
+) -> dict[str, Any]:
+    """Return the core's names for the options of a synthetic case.
+
+    :param poses: where the C-arm stands: "clinical", "xradiff" or "autocar".
+    :param motion: between the views: "none", "rigid", "heart" or "image".
+    :param corruption: damage of the masks, 0 (exact) to 1.
+    :param frames: frames of a raw angiogram run of each view; 0 for none.
+    :param imagePx: rows and columns of the images.
+    :param thickness: "lumen", "cta_label" or "manual_mask".
+    :param truthSpacingMm: voxel of the truth.
+    """
+    return {
+        "side": side,
+        "poses": poses,
+        "motion": motion,
+        "corruption": corruption,
+        "frames": frames,
+        "views": views,
+        "image_px": imagePx,
+        "thickness": thickness,
+        "truth_spacing_mm": truthSpacingMm,
+    }
 
 
 def _refuseUnusable(inputs: Sequence[Any]) -> None:

@@ -211,6 +211,17 @@ def updateModelFromMesh(node: Any, mesh: SurfaceMesh) -> None:
     node.SetAndObservePolyData(normals.GetOutput())
 
 
+def updateModelFromCentrelineFile(node: Any, path: Any) -> None:
+    """Put the branches and radii (point array "Radius", mm) of a centreline file into the model `node`, in RAS.
+
+    :raises OSError: the file cannot be read.
+    """
+    storage = slicer.vtkMRMLModelStorageNode()  # turns the file's LPS into RAS; not kept, the file is temporary
+    storage.SetFileName(str(path))
+    if not storage.ReadData(node):
+        raise OSError(f"{path} cannot be read")
+
+
 def meshFromModel(node: Any) -> SurfaceMesh:
     """Return the triangles of a model node, in LPS."""
     from xradiff.datatypes import SurfaceMesh

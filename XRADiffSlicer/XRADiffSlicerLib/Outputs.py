@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,12 +11,15 @@ import slicer
 from .Geometry import imageNodeOf
 from .NodeConversion import (
     CORONARY_COLOR,
+    sparseFromVolume,
     updateModelFromMesh,
     updateSegmentationFromSparse,
     updateTableFromFits,
     updateVolumeFromSparse,
 )
 from .Views import baseNameOf
+
+TRUTH_ROLE = "XRADiffSlicer.Truth"  # from a synthetic view to the label map volume of its case
 
 
 @dataclass
@@ -25,6 +29,7 @@ class OutputNodes:
     :ivar folderItem: subject hierarchy folder that holds created nodes, 0 before `fillOutputs`.
     :ivar fits: how the reprojected result fits each view (`xradiff.quantification.ReprojectionFit`).
     :ivar warnings: what the user should know, one sentence each.
+    :ivar truthDice: Dice of the segmentation with the truth, on its voxels, where the first view is synthetic.
     """
 
     segmentation: Any = None
@@ -34,6 +39,7 @@ class OutputNodes:
     folderItem: int = 0
     fits: tuple[Any, ...] = ()
     warnings: tuple[str, ...] = ()
+    truthDice: float | None = None
 
 
 KINDS = {
@@ -56,6 +62,7 @@ def fillOutputs(result: Any, inputNode: Any, chosen: OutputNodes | None = None) 
     created = [field for field in KINDS if getattr(chosen, field) is None]
     nodes = {field: getattr(chosen, field) or _create(field, base) for field in KINDS}
     outputs = OutputNodes(**nodes, fits=tuple(result.fits), warnings=tuple(result.warnings))
+    outputs.truthDice = diceWithTruth(inputNode, result.segmentation)
 
     updateVolumeFromSparse(outputs.probability, result.probability)
     updateSegmentationFromSparse(outputs.segmentation, result.segmentation)
@@ -63,7 +70,7 @@ def fillOutputs(result: Any, inputNode: Any, chosen: OutputNodes | None = None) 
     updateModelFromMesh(outputs.model, result.surface)
     updateTableFromFits(outputs.table, outputs.fits)
     _display(outputs)
-    outputs.folderItem = _file(inputNode, base, [nodes[field] for field in created])
+    outputs.folderItem = fileNodes(besideOf(inputNode), f"{base} XRA-Diff", [nodes[field] for field in created])
     return outputs
 
 
@@ -89,13 +96,16 @@ def _display(outputs: OutputNodes) -> None:
     )
 
 
-def _file(inputNode: Any, base: str, nodes: list[Any]) -> int:
-    """Put `nodes` into the folder "<base> XRA-Diff" beside the input; return the folder's item."""
+def besideOf(inputNode: Any) -> int:
+    """Return the subject hierarchy item that holds `inputNode`; the scene where it has no place."""
     hierarchy = slicer.vtkMRMLSubjectHierarchyNode.GetSubjectHierarchyNode(slicer.mrmlScene)
-    anchor = imageNodeOf(inputNode) or inputNode
-    item = hierarchy.GetItemByDataNode(anchor)
-    parent = hierarchy.GetItemParent(item) if item else hierarchy.GetSceneItemID()
-    name = f"{base} XRA-Diff"
+    item = hierarchy.GetItemByDataNode(imageNodeOf(inputNode) or inputNode)
+    return int(hierarchy.GetItemParent(item) if item else hierarchy.GetSceneItemID())
+
+
+def fileNodes(parent: int, name: str, nodes: Sequence[Any]) -> int:
+    """Put `nodes` into the folder `name` in the item `parent`; return the folder's item."""
+    hierarchy = slicer.vtkMRMLSubjectHierarchyNode.GetSubjectHierarchyNode(slicer.mrmlScene)
     folder = hierarchy.GetItemChildWithName(parent, name) or hierarchy.CreateFolderItem(parent, name)
     for node in nodes:
         own = hierarchy.GetItemByDataNode(node)
@@ -104,3 +114,12 @@ def _file(inputNode: Any, base: str, nodes: list[Any]) -> int:
         else:
             hierarchy.CreateItem(folder, node)
     return int(folder)
+
+
+def diceWithTruth(inputNode: Any, segmentation: Any) -> float | None:
+    """Return the Dice of a sparse volume with the truth of a synthetic view, None for any other view."""
+    from xradiff.quantification.volumes import volume_dice
+
+    image = imageNodeOf(inputNode)
+    truth = image.GetNodeReference(TRUTH_ROLE) if image is not None else None
+    return None if truth is None else volume_dice(segmentation, sparseFromVolume(truth))

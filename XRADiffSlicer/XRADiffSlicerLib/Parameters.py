@@ -1,6 +1,7 @@
 """What the panel remembers in the scene; a saved scene reopens with it."""
 
-from typing import Annotated, Union
+import enum
+from typing import Annotated, Any, Union
 
 from slicer import (
     vtkMRMLLabelMapVolumeNode,
@@ -10,6 +11,7 @@ from slicer import (
     vtkMRMLTableNode,
     vtkMRMLVectorVolumeNode,
 )
+from slicer.i18n import tr as _
 from slicer.parameterNodeWrapper import WithinRange, parameterNodeWrapper, parameterPack
 
 # Slicer recognizes typing.Union with None in the last place, not the | notation.
@@ -32,6 +34,47 @@ class ViewGeometry:
     columnSpacingMm: Annotated[float, WithinRange(0, 10)] = 0.0
 
 
+class SyntheticSide(enum.Enum):
+    """Coronary side of a synthetic case; the value is the core's word."""
+
+    RIGHT = "right"
+    LEFT = "left"
+
+    def label(self) -> str:
+        """Return the words on the panel."""
+        return {"right": _("Right coronary artery"), "left": _("Left coronary artery")}[self.value]
+
+
+class SyntheticPoses(enum.Enum):
+    """Where the C-arm stands in a synthetic case; the value is the core's word."""
+
+    CLINICAL = "clinical"
+    XRADIFF = "xradiff"
+    AUTOCAR = "autocar"
+
+    def label(self) -> str:
+        """Return the words on the panel."""
+        return {"clinical": _("Clinical routine"), "xradiff": "XRA-Diff", "autocar": "AutoCAR"}[self.value]
+
+
+class SyntheticMotion(enum.Enum):
+    """What moves between the views of a synthetic case; the value is the core's word."""
+
+    NONE = "none"
+    RIGID = "rigid"
+    HEART = "heart"
+    IMAGE = "image"
+
+    def label(self) -> str:
+        """Return the words on the panel."""
+        return {
+            "none": _("None"),
+            "rigid": _("Breathing and table"),
+            "heart": _("Heart, breathing and table"),
+            "image": _("Mask of the second view shifted"),
+        }[self.value]
+
+
 @parameterNodeWrapper
 class Parameters:
     """Inputs, settings and outputs of the panel.
@@ -50,3 +93,21 @@ class Parameters:
     outputProbability: vtkMRMLScalarVolumeNode
     outputModel: vtkMRMLModelNode
     outputTable: vtkMRMLTableNode
+    syntheticSide: SyntheticSide = SyntheticSide.RIGHT
+    syntheticPoses: SyntheticPoses = SyntheticPoses.CLINICAL
+    syntheticMotion: SyntheticMotion = SyntheticMotion.NONE
+    syntheticCorruption: Annotated[float, WithinRange(0, 1)] = 0.0
+    syntheticFrames: Annotated[int, WithinRange(0, 200)] = 0
+    syntheticSeed: Annotated[int, WithinRange(0, 999999)] = 0
+
+
+def syntheticOptions(parameters: Any) -> dict[str, Any]:
+    """Return the synthetic case that the panel asks for, as `Logic.startSyntheticCase` takes it."""
+    return {
+        "side": parameters.syntheticSide.value,
+        "poses": parameters.syntheticPoses.value,
+        "motion": parameters.syntheticMotion.value,
+        "corruption": parameters.syntheticCorruption,
+        "frames": parameters.syntheticFrames,
+        "seed": parameters.syntheticSeed,
+    }

@@ -83,11 +83,11 @@ def loadPair(paths: Sequence[str | Path], name: str) -> list[Any]:
         node = imageNodeFromView(read_view(image, geometry), f"{name} view {index}")
         storeFacts(node, read_geometry_json(geometry), FROM_JSON)
         nodes.append(node)
-    _show(nodes)
+    showInSlices(nodes[0])
     return nodes
 
 
-def _show(nodes: Sequence[Any]) -> None:
-    """Show the first view in the slice views, where there are some."""
+def showInSlices(node: Any) -> None:
+    """Show an image in the slice views, where there are some."""
     if getattr(slicer, "app", None) is not None and slicer.app.layoutManager() is not None:
-        slicer.util.setSliceViewerLayers(background=nodes[0], fit=True)
+        slicer.util.setSliceViewerLayers(background=node, fit=True)

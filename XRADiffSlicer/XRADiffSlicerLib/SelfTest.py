@@ -14,6 +14,7 @@ from .SampleData import loadDemo
 
 SPACING_MM = 1.0
 LEAST_COVERAGE = 0.95
+LEAST_DICE = 0.1  # the hull of two views is far larger than the tree
 
 
 def sampleLoads(_logic: Any) -> None:
@@ -60,7 +61,15 @@ def refusesOneView(logic: Any) -> None:
         raise AssertionError("one view must be refused")
 
 
-STEPS = (sampleLoads, reconstructsSample, reusesOutputs, refusesOneView)
+def comparesSyntheticCaseWithItsTruth(logic: Any) -> None:
+    """A synthetic case gives views that can be reconstructed, runs that can be played, and a truth to compare with."""
+    case = logic.createSyntheticCase("right", seed=1, frames=2, imagePx=256)
+    _check(len(case.views) == len(case.angiograms) == 2, "two views and two runs")
+    outputs = logic.reconstruct(case.views, spacingMm=SPACING_MM)
+    _check(outputs.truthDice is not None and outputs.truthDice > LEAST_DICE, f"some overlap, got {outputs.truthDice}")
+
+
+STEPS = (sampleLoads, reconstructsSample, reusesOutputs, refusesOneView, comparesSyntheticCaseWithItsTruth)
 
 
 def _check(condition: bool, what: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from slicer.i18n import tr as _
 
 from .Application import Application
 from .Outputs import OutputNodes
+from .Parameters import syntheticOptions
 from .ViewForm import ViewForm
 
 OUTPUTS = {
@@ -40,6 +42,7 @@ class Panel:
         self._observer: Any = None
         self._updating = False
         self._outcome = ""
+        self._creating = False
         self._fillMethods()
         ui.applyButton.clicked.connect(self.onApply)
         ui.methodSelector.currentIndexChanged.connect(self.onMethod)
@@ -48,6 +51,7 @@ class Panel:
         ui.showButton.clicked.connect(self.onShow)
         ui.reportButton.clicked.connect(self.onReport)
         ui.copyLogButton.clicked.connect(self.onCopyLog)
+        ui.createButton.clicked.connect(self.onCreate)
         ui.progressBar.setVisible(False)
         self.refresh()
 
@@ -98,12 +102,16 @@ class Panel:
 
     def _refreshButtons(self) -> None:
         running, problem = self.logic.running, self.problem()
+        creating = running and self._creating
+        reconstructing = running and not creating
         button = self.ui.applyButton
-        button.setText(_("Cancel") if running else _("Apply"))
-        button.setEnabled(running or not problem)
+        button.setText(_("Cancel") if reconstructing else _("Apply"))
+        button.setEnabled(reconstructing or not (running or problem))
         button.setToolTip(
-            _("Stop the reconstruction.") if running else problem or _("Reconstruct the coronary tree in 3D.")
+            _("Stop the reconstruction.") if reconstructing else problem or _("Reconstruct the coronary tree in 3D.")
         )
+        self.ui.createButton.setText(_("Cancel") if creating else _("Create"))
+        self.ui.createButton.setEnabled(creating or (not running and self.parameters is not None))
         for index, view in enumerate(self.views):
             chosen = self.parameters is not None and view.node(self.parameters) is not None
             getattr(self.ui, f"loadGeometryButton{index}").setEnabled(chosen)
@@ -147,18 +155,37 @@ class Panel:
 
     def onApply(self, *_args: Any) -> None:
         """Start the reconstruction, or cancel the one that is running."""
+        if self.logic.running or not self.problem():
+            self._startOrCancel(self._start, creating=False)
+
+    def onCreate(self, *_args: Any) -> None:
+        """Start making a synthetic case, or cancel the one that is being made."""
+        if self.parameters is not None:
+            self._startOrCancel(self._startCreating, creating=True)
+
+    def _startOrCancel(self, start: Callable[[], None], creating: bool) -> None:
         if self.logic.running:
             self.ui.statusLabel.setText(_("Cancelling..."))
             self.logic.cancel()
             return
-        if self.problem():
-            return
+        self._creating = creating
         self.ui.logTextEdit.setPlainText("")
         try:
-            self._start()
+            start()
+            self._outcome = ""
+            self.onProgress(0.0, _("Starting..."))
         except (ValueError, RuntimeError, OSError, ImportError) as error:
             self.onFailed(str(error), False)
         self._refreshButtons()
+
+    def _startCreating(self) -> None:
+        self.logic.startSyntheticCase(
+            **syntheticOptions(self.parameters),
+            onProgress=self.onProgress,
+            onLog=self.onLog,
+            onFinished=self.onCreated,
+            onFailed=self.onFailed,
+        )
 
     def _start(self) -> None:
         parameters, spec = self.parameters, self._method()
@@ -176,8 +203,6 @@ class Panel:
             onFinished=self.onFinished,
             onFailed=self.onFailed,
         )
-        self._outcome = ""
-        self.onProgress(0.0, _("Starting..."))
 
     def onProgress(self, fraction: float, message: str) -> None:
         """Show how far the worker is."""
@@ -197,10 +222,22 @@ class Panel:
         for warning in outputs.warnings:
             self.onLog(warning)
         fits = _(" and ").join(f"{fit.coverage:.1%}" for fit in outputs.fits)
+        truth = truthText(outputs.truthDice)
+        if truth:
+            self.onLog(truth)
         self.application.showTable(self.ui.fitTableView, outputs.table)
         self.ui.resultsCollapsibleButton.setProperty("collapsed", False)
-        self._end(_("Done. The result covers {fits} of the masks.").format(fits=fits))
+        self._end(_("Done. The result covers {fits} of the masks.").format(fits=fits) + (truth and f" {truth}"))
         self.application.showSegmentation(outputs.segmentation)
+
+    def onCreated(self, case: Any) -> None:
+        """Choose the views of a synthetic case and show its truth."""
+        if self.parameters is not None:
+            self.parameters.view0, self.parameters.view1 = case.views[:2]
+        side, branches = case.parameters["side"], case.parameters["tree"]["branches"]
+        self.onLog(_("Synthetic {side} tree: {branches}").format(side=side, branches=", ".join(branches)))
+        self._end(_("Synthetic case created and chosen as views; Apply reconstructs it."))
+        self.application.showSegmentation(case.segmentation)
 
     def onFailed(self, message: str, cancelled: bool) -> None:
         """Say in one line why there is no result."""
@@ -244,6 +281,11 @@ class Panel:
     def _report(self) -> Path | None:
         folder = self.logic.resultFolder
         return folder / "report.html" if folder is not None and (folder / "report.html").exists() else None
+
+
+def truthText(dice: float | None) -> str:
+    """Return one sentence on the Dice with the truth, "" where none is known."""
+    return "" if dice is None else _("Dice with the truth: {dice:.3f}.").format(dice=dice)
 
 
 def deviceText(spec: Any) -> str:
