@@ -6,6 +6,7 @@ import dataclasses
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -16,7 +17,21 @@ from xradiff.reconstruction.config import config_from, config_to_dict, describe
 from xradiff.reconstruction.interface import ReconstructionInputs
 from xradiff.reconstruction.spec import CONSUMES, PRODUCES
 
+sys.path.append(str(Path(__file__).parent))
+
 every_method = pytest.mark.parametrize("name", registry.METHODS)
+
+
+@pytest.fixture(autouse=True, scope="module")
+def small_weights(tmp_path_factory):
+    """Weights that every learned method can find and whose answer is known, instead of trained ones."""
+    from small_networks import write_believer
+
+    folder = tmp_path_factory.mktemp("weights")
+    write_believer(folder)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XRADIFF_WEIGHTS", str(folder))
+        yield
 
 
 def run(name, views, seed=0, progress=silent):

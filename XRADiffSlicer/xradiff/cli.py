@@ -270,5 +270,6 @@ def _info(options: argparse.Namespace, progress: Progress) -> None:
     print(f"Typical: {spec.seconds_cpu:g} s on two CPU cores, {gpu}, {spec.memory_gb:g} GB of memory")
     for field in describe(config_class(spec)):
         unit = f" {field['unit']}" if field["unit"] else ""
-        accepted = ", ".join(field["choices"]) or f"{field['minimum']} to {field['maximum']}{unit}"
+        bounds = "any" if field["minimum"] is None else f"{field['minimum']} to {field['maximum']}{unit}"
+        accepted = ", ".join(field["choices"]) or bounds
         print(f"  --set {field['name']}={field['default']}  {field['meaning']} Accepted: {accepted}.")

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 __all__ = ["METHODS", "config_class", "list_methods", "load_method", "method_spec"]
 
-METHODS = ("visual_hull",)
+METHODS = ("visual_hull", "unet3d_diffusion")
 
 
 def list_methods() -> tuple[MethodSpec, ...]:

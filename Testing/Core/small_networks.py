@@ -1,0 +1,49 @@
+"""A U-Net diffusion network whose answer is known: its weights are set by hand."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+from xradiff.reconstruction.methods.unet3d_diffusion.network import NoisePredictor3D
+from xradiff.reconstruction.methods.unet3d_diffusion.recipe import NetworkConfig, Recipe
+from xradiff.reconstruction.weights import WeightsFile, save_weights
+
+TINY = NetworkConfig(
+    size=16,
+    channels=(8, 8),
+    attention=(False, False),
+    attention_up=(False, False),
+    layers_per_block=1,
+    norm_groups=4,
+    head_size=4,
+    token_size=8,
+    encoder_channels=4,
+)
+
+
+def believer(config: NetworkConfig = TINY) -> NoisePredictor3D:
+    """Return the network that takes the backprojection b for the truth: noise (x - b) / rms(x - b).
+
+    conv_in makes the channels z = x - b and -z, every other branch adds nothing, the last shortcut takes
+    z from the skip connection, the group norm over the pair divides by rms(z) of each slice, and conv_out uses that
+    silu(z) - silu(-z) = z.
+    """
+    network = NoisePredictor3D(config).eval().requires_grad_(False)
+    for tensor in network.parameters():
+        tensor.zero_()
+    unet, width = network.unet, config.channels[0]
+    sign = torch.tensor([1.0, -1.0])
+    unet.conv_in.weight[:2, 0, 1, 1] = sign
+    unet.conv_in.weight[:2, 1, 1, 1] = -sign
+    unet.up_blocks[-1].resnets[-1].conv_shortcut.weight[:, -width:, 0, 0] = torch.eye(width)
+    unet.conv_norm_out.weight.fill_(1)
+    unet.conv_out.weight[0, :2, 1, 1] = sign
+    return network
+
+
+def write_believer(folder: Path, name: str = "unet3d_diffusion_both", **recipe: object) -> WeightsFile:
+    """Write the believer's weight file and return it."""
+    told = Recipe(**({"network": TINY, "spacing_mm": 3.0, "view_size": 32} | recipe))
+    tensors = believer(told.network).state_dict()
+    return save_weights(folder / f"{name}.safetensors", tensors, "unet3d_diffusion", told.to_json())

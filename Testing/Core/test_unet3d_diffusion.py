@@ -1,0 +1,616 @@
+"""XRA-Diff: its network, its training step, the authors' geometry and weights, and a network whose answer is known."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from xradiff.datatypes import Acquisition
+from xradiff.errors import InputError, MissingDependencyError
+from xradiff.geometry.camera import camera_from
+from xradiff.progress import silent
+from xradiff.reconstruction import weights as weight_files
+from xradiff.reconstruction.interface import ReconstructionInputs
+from xradiff.reconstruction.methods.unet3d_diffusion import conditions, convert, cost, method, published
+from xradiff.reconstruction.methods.unet3d_diffusion.config import Unet3dDiffusionConfig
+from xradiff.reconstruction.methods.unet3d_diffusion.method import Unet3dDiffusion, probabilities
+from xradiff.reconstruction.methods.unet3d_diffusion.network import Condition, NoisePredictor3D, empty_network
+from xradiff.reconstruction.methods.unet3d_diffusion.recipe import NetworkConfig, Recipe
+from xradiff.reconstruction.methods.unet3d_diffusion.training import DiffusionTraining
+from xradiff.reconstruction.samplers import NoiseSchedule, guided, sample_ddim
+from xradiff.reconstruction.weights import open_weights, read_tensors
+
+sys.path.append(str(Path(__file__).parent))
+from small_networks import TINY, believer, write_believer
+
+SPHERE = (10.0, -15.0, 5.0)
+
+
+def count(module):
+    return sum(parameter.numel() for parameter in module.parameters())
+
+
+# network
+
+
+def test_parameters_equal_table_3_row_by_row():
+    network = empty_network(NetworkConfig())
+    unet, volume, view = network.unet, network.backprojection_encoder, network.view_encoders[0]
+    rows = {
+        "conv_in": 608, "time_proj": 0, "time_embedding": 20_736, "transformer_in": 5_284_960,
+        "down_blocks": 269_103_104, "up_blocks": 427_224_896, "mid_block": 109_395_968,
+        "conv_norm_out": 64, "conv_act": 0, "conv_out": 289,
+    }  # fmt: skip
+    assert {name: count(getattr(unet, name)) for name in rows} == rows
+    assert count(unet) == sum(rows.values()) == 811_030_625
+    names = ("conv1", "conv2", "conv3", "pool", "fc", "norm1", "norm2", "activation")
+    assert [count(getattr(volume, name)) for name in names] == [1792, 110_656, 110_656, 0, 66_560, 128, 128, 0]
+    assert count(volume) == 289_920
+    names = ("conv1", "conv2", "conv3", "pool", "fc", "activation")
+    assert [count(getattr(view, name)) for name in names] == [640, 36_928, 36_928, 0, 66_560, 0]
+    assert count(view) == count(network.view_encoders[1]) == 141_056
+    assert count(network) == 811_030_625 + 289_920 + 2 * 141_056
+    assert all(parameter.is_meta for parameter in network.parameters())
+
+
+def test_without_projections_only_their_encoders_are_missing():
+    full = set(empty_network(TINY).state_dict())
+    less = set(empty_network(dataclasses.replace(TINY, views=0)).state_dict())
+    assert {name.split(".")[0] for name in full - less} == {"view_encoders"}
+
+
+def test_recipe_survives_json():
+    recipe = Recipe(network=TINY, spacing_mm=6.4, side="left", source="here", geometry="published")
+    assert Recipe.from_json(json.loads(json.dumps(recipe.to_json()))) == recipe
+
+
+@pytest.mark.parametrize("wrong", [{"network": 3}, {"network": {"channels": "ab"}}, {"spacing_mm": None}, {"x": 1}])
+def test_recipes_that_are_none_are_refused(wrong):
+    with pytest.raises(InputError):
+        Recipe.from_json(wrong)
+
+
+def test_the_published_cube_is_fixed():
+    assert Recipe(geometry="published").spacing_mm * 60 == pytest.approx(102.4)
+    with pytest.raises(InputError, match="cube of 102.4 mm, got 16 voxels of 3 mm"):
+        Recipe(network=TINY, spacing_mm=3.0, geometry="published")
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"channels": (8, 10)}, {"attention": (True,)}, {"size": 0}, {"views": 9}, {"head_size": 3}, {"layers": 1}],
+)
+def test_impossible_networks_are_refused(wrong):
+    with pytest.raises(InputError):
+        Recipe.from_json({"network": dataclasses.asdict(TINY) | wrong})
+
+
+def test_the_token_is_the_sum_of_the_encodings_of_the_first_views():
+    torch.manual_seed(0)
+    network = NoisePredictor3D(TINY).eval().requires_grad_(False)
+    volume, views = torch.rand(2, 1, 16, 16, 16), torch.rand(2, 4, 20, 20)
+    expected = network.backprojection_encoder(volume)
+    for index in (0, 1):
+        expected = expected + network.view_encoders[index](views[:, index : index + 1])
+    condition = network.encode(volume, views)
+    torch.testing.assert_close(condition.token, expected[:, None])
+    assert condition.backprojection is volume
+    with pytest.raises(InputError, match="encodes 2 views, got 1"):
+        network.encode(volume, views[:, :1])
+
+
+def test_the_network_uses_token_backprojection_and_time():
+    torch.manual_seed(0)
+    network = NoisePredictor3D(TINY).eval().requires_grad_(False)
+    noisy, volume, views = torch.randn(1, 1, 16, 16, 16), torch.rand(1, 1, 16, 16, 16), torch.rand(1, 2, 20, 20)
+    condition = network.encode(volume, views)
+    first = network(noisy, torch.tensor([10]), condition)
+    assert first.shape == noisy.shape
+    for other, time in (
+        (dataclasses.replace(condition, token=condition.token + 1), 10),
+        (dataclasses.replace(condition, backprojection=volume + 1), 10),
+        (condition, 700),
+    ):
+        assert not torch.allclose(network(noisy, torch.tensor([time]), other), first, atol=1e-6)
+
+
+def test_cases_of_a_batch_do_not_mix():
+    torch.manual_seed(0)
+    network = NoisePredictor3D(TINY).eval().requires_grad_(False)
+    noisy, volume, views = torch.randn(2, 1, 16, 16, 16), torch.rand(2, 1, 16, 16, 16), torch.rand(2, 2, 20, 20)
+    times = torch.tensor([10, 900])
+    together = network(noisy, times, network.encode(volume, views))
+    alone = network(noisy[1:], times[1:], network.encode(volume[1:], views[1:]))
+    torch.testing.assert_close(together[1:], alone, atol=1e-5, rtol=1e-4)
+
+
+def test_the_believers_answer_is_what_it_says():
+    noisy, volume = torch.randn(1, 1, 16, 16, 16), torch.rand(1, 1, 16, 16, 16)
+    network = believer()
+    found = network(noisy, torch.tensor([500]), network.encode(volume, torch.zeros(1, 2, 8, 8)))
+    rest = noisy - volume
+    expected = rest / rest.square().mean(dim=(-2, -1), keepdim=True).sqrt()
+    torch.testing.assert_close(found, expected, atol=1e-4, rtol=1e-4)
+
+
+def test_nothing_in_the_loop_reads_a_value_back_from_the_device():
+    """A tensor on the meta device has no values: whatever waits for one fails."""
+    network = empty_network(TINY)
+    with torch.device("meta"):
+        both = Condition(torch.empty(2, 1, 8), torch.empty(2, 1, 16, 16, 16))
+        start = torch.empty(1, 1, 16, 16, 16)
+    found = sample_ddim(guided(lambda noisy, times: network(noisy, times, both), 7.5), start, NoiseSchedule(), 3)
+    assert found.is_meta and found.shape == start.shape
+
+
+# training
+
+
+def batch(cases=4):
+    chance = torch.Generator().manual_seed(5)
+    return {
+        "volume": (torch.rand(cases, 1, 16, 16, 16, generator=chance) > 0.9).float(),
+        "backprojection": torch.rand(cases, 1, 16, 16, 16, generator=chance),
+        "views": torch.rand(cases, 2, 20, 20, generator=chance),
+    }
+
+
+def training(**options):
+    torch.manual_seed(0)
+    return DiffusionTraining(Recipe(network=TINY, view_size=20), **options)
+
+
+def test_every_parameter_that_can_learn_does():
+    task = training()
+    task.loss(batch(2), torch.Generator().manual_seed(1)).backward()
+    without = {name for name, parameter in task.network.named_parameters() if parameter.grad is None}
+    assert not without
+    for part in (task.network.backprojection_encoder, *task.network.view_encoders):
+        assert all(parameter.grad.abs().sum() > 0 for name, parameter in part.named_parameters() if "fc" in name)
+
+
+def test_the_loss_is_the_error_of_the_noise():
+    task = training(drop_probability=0).eval()
+    given, chance = batch(), torch.Generator().manual_seed(3)
+    times = torch.randint(0, 1000, (4,), generator=chance)
+    noise = torch.randn(given["volume"].shape, generator=chance)
+    kept = task.scheduler.alphas_cumprod[times].view(-1, 1, 1, 1, 1)
+    noisy = kept.sqrt() * given["volume"] + (1 - kept).sqrt() * noise
+    condition = task.network.encode(given["backprojection"], given["views"])
+    expected = (task.network(noisy, times, condition) - noise).square().mean()
+    torch.testing.assert_close(task.loss(given, torch.Generator().manual_seed(3)), expected)
+
+
+def test_same_generator_same_loss():
+    task = training()
+    for name, parameter in task.network.named_parameters():
+        if "conv4" in name:  # zero in a new U-Net, and then what its dropout did does not come through
+            torch.nn.init.constant_(parameter, 0.1)
+    losses = []
+    for number, seed in enumerate((1, 1, 2)):
+        torch.manual_seed(number)
+        before = torch.get_rng_state()
+        losses.append(task.loss(batch(2), torch.Generator().manual_seed(seed)))
+        assert torch.equal(torch.get_rng_state(), before)
+    assert torch.equal(losses[0], losses[1])
+    assert not torch.equal(losses[0], losses[2])
+
+
+def test_each_case_loses_its_whole_condition_with_the_drop_probability():
+    task, seen = training(drop_probability=0.25), []
+
+    def encode(backprojection, views):
+        seen.append((backprojection.flatten(1).abs().sum(1) > 0, views.flatten(1).abs().sum(1) > 0))
+        raise StopIteration
+
+    task.network.encode = encode
+    chance = torch.Generator().manual_seed(0)
+    for _ in range(100):
+        with pytest.raises(StopIteration):
+            task.loss(batch(), chance)
+    volumes, views = (torch.stack(part) for part in zip(*seen, strict=True))
+    assert torch.equal(volumes, views)
+    dropped = ~volumes
+    assert 0.19 < float(dropped.float().mean()) < 0.31
+    assert bool((dropped.any(1) & ~dropped.all(1)).any())  # case by case, not the batch as one
+
+
+def test_a_dropped_case_is_the_samplers_unconditional_one():
+    task = training(drop_probability=1).eval()
+    given = batch(1)
+    nothing = task.network.encode_nothing(given["backprojection"], given["views"])
+    zeros = task.network.encode(torch.zeros(1, 1, 16, 16, 16), torch.zeros(1, 2, 20, 20))
+    torch.testing.assert_close(nothing.token, zeros.token)
+    full = task.loss(given, torch.Generator().manual_seed(1))
+    empty = task.loss({**given, "backprojection": 0 * given["backprojection"]}, torch.Generator().manual_seed(1))
+    assert torch.equal(full, empty)
+
+
+def test_a_few_steps_lower_the_loss():
+    task, given = training(drop_probability=0), batch(1)
+    optimiser = torch.optim.Adam(task.network.parameters(), lr=3e-3)
+    losses = []
+    for _ in range(8):
+        optimiser.zero_grad()
+        loss = task.loss(given, torch.Generator().manual_seed(1))
+        loss.backward()
+        optimiser.step()
+        losses.append(loss.item())
+    assert losses[-1] < 0.7 * losses[0]
+
+
+# geometry of the authors' weights
+
+
+@pytest.mark.parametrize(
+    ("angles", "direction_deg", "roll_deg"),
+    [((40, 30), 8.33, -7.65), ((-35, 30), 6.80, 7.04), ((-30, -20), 3.14, -4.44), ((50, 20), 7.49, -5.79),
+     ((-47, 45), 17.87, 11.10), ((40, 0), 0, 0), ((0, 30), 0, 0)],
+)  # fmt: skip
+def test_the_authors_camera_differs_from_dicom_as_measured(angles, direction_deg, roll_deg):
+    acquisition = Acquisition(*angles, 1050.0, 750.0, (0.3, 0.2))
+    theirs, ours = published.published_camera(acquisition, (400, 512)), camera_from(acquisition, (400, 512))
+    assert np.degrees(np.arccos(min(1, theirs.d @ ours.d))) == pytest.approx(direction_deg, abs=0.005)
+    assert np.degrees(np.arctan2(ours.u @ theirs.v, ours.u @ theirs.u)) == pytest.approx(roll_deg, abs=0.006)
+    np.testing.assert_allclose(np.cross(theirs.u, theirs.v), -theirs.d, atol=1e-12)
+    np.testing.assert_allclose(theirs.source, -750 * theirs.d)
+    assert theirs.principal_point == ours.principal_point == (199.5, 255.5)
+
+
+def test_the_authors_source_by_hand():
+    """(40, 30): Rx(30) Rz(-40) (0, -750, 0) in (left, anterior, superior), calculated on paper."""
+    source = published.published_camera(Acquisition(40, 30, 1050.0, 750.0, (0.3, 0.3)), (512, 512)).source
+    np.testing.assert_allclose(source, [-482.0907, 497.5605, -287.2667], atol=1e-3)
+
+
+def test_a_patient_shift_moves_the_authors_camera_as_ours():
+    before = Acquisition(40, 0, 1050.0, 750.0, (0.3, 0.3), detector_offset_mm=(3.0, -6.0))
+    for acquisition in (before, before.shifted((1, 2, 3))):
+        theirs, ours = published.published_camera(acquisition, (512, 512)), camera_from(acquisition, (512, 512))
+        np.testing.assert_allclose(theirs.matrix, ours.matrix, atol=1e-9)
+
+
+@pytest.mark.parametrize(("angles", "roll", "message"), [((180, 0), 0, "behind"), ((10, 0), 5, "no detector roll")])
+def test_views_outside_the_authors_geometry_are_refused(angles, roll, message):
+    with pytest.raises(InputError, match=message):
+        published.published_camera(Acquisition(*angles, 1050.0, 750.0, (0.3, 0.3), roll_deg=roll), (512, 512))
+
+
+def test_the_authors_geometry_has_no_frontal_view(sphere_views):
+    with pytest.raises(InputError, match="both angles 0"):
+        published.published_backprojection(sphere_views(angles=((0, 0), (40, 0))), 16)
+
+
+def test_the_authors_backprojection_against_another_way(sphere_views):
+    """Away from a silhouette's edge the adjoint of a mask is the mask at the projected voxel, nearly."""
+    views = sphere_views(SPHERE, 12.0, angles=((40, 20), (-35, 10)))
+    size = 32
+    found = published.published_backprojection(views, size)
+    grid = published.published_grid(size)
+    assert grid.spacing_mm[0] * size == pytest.approx(102.4)
+    indices = np.stack(np.meshgrid(*[np.arange(size)] * 3, indexing="ij"), axis=-1)
+    points = grid.centres(indices)
+    inside, outside = np.ones(grid.shape, bool), np.zeros(grid.shape, bool)
+    for view in views:
+        camera = published.published_camera(view.acquisition, view.shape)
+        pixels = camera.project(points)
+        centre = np.argwhere(view.mask).mean(axis=0)
+        radius = np.sqrt(view.mask.sum() / np.pi)
+        distance = np.linalg.norm(pixels - centre, axis=-1)
+        inside &= distance < radius - 10
+        outside |= distance > radius + 10
+    in_lps = found.flip(1).numpy()
+    assert inside.sum() > 50
+    assert in_lps[inside].min() > 0.6
+    assert in_lps[outside].max() < 1e-6
+    assert float(found.min()) == 0 and 0.9 < float(found.max()) <= 1  # 1 before the trilinear step
+
+
+def test_the_view_with_the_smaller_weight_wins_the_minimum(sphere_views):
+    """Twice the rotation angle weighs a view, so that the first of these two decides everywhere inside."""
+    views = sphere_views((0, 0, 0), 15.0, angles=((8, 0), (-60, 0)))
+    weights = [published._adjoint_weight(view.acquisition) for view in views]
+    assert weights[1] / weights[0] == pytest.approx(60 / 8)
+
+
+def test_the_authors_images_are_transposed_with_the_feet_first(sphere_views):
+    view = sphere_views((20, 0, 30), 5.0, angles=((40, 0), (-35, 10)))[0]
+    image = published.published_views([view])[0]
+    row, column = np.argwhere(view.mask).mean(axis=0)
+    assert row < 128 < column  # head and left in the displayed image
+    found = np.argwhere(image.numpy() > 0).mean(axis=0)
+    np.testing.assert_allclose(found, (column, 255 - row))
+
+
+# conditions
+
+
+def test_the_grid_is_centred_on_the_tree_wherever_it_is(sphere_views):
+    recipe = Recipe(network=TINY, spacing_mm=3.0, view_size=64)
+    for centre in (SPHERE, (-25.0, 20.0, 20.0)):
+        given = conditions.network_inputs(sphere_views(centre, 6.0), recipe)
+        np.testing.assert_allclose(given.grid.centre_lps_mm, centre, atol=1.5)
+        volume = given.backprojection[0, 0].numpy()
+        middle = given.grid.centres(np.argwhere(volume >= 0.5)).mean(axis=0)
+        np.testing.assert_allclose(middle, centre, atol=0.5)
+        assert given.backprojection.shape == (1, 1, 16, 16, 16)
+        assert given.views.shape == (1, 2, 64, 64)
+        assert not given.notes
+
+
+def test_the_order_of_two_views_does_not_matter(sphere_views):
+    views = sphere_views(SPHERE, 9.0, ((30, 0), (-40, 20), (70, 10)))
+    recipe = Recipe(network=TINY, spacing_mm=3.0, view_size=64)
+    one = conditions.network_inputs(views, recipe)
+    two = conditions.network_inputs([views[1], views[0], views[2]], recipe)
+    assert torch.equal(one.views, two.views)
+    torch.testing.assert_close(one.backprojection, two.backprojection)
+    first = conditions._resampled(torch.from_numpy(views[0].mask.astype(np.float32)), 64)
+    assert torch.equal(one.views[:, :1], first)
+
+
+def test_more_views_make_a_smaller_backprojection(sphere_views):
+    recipe = Recipe(network=TINY, spacing_mm=3.0, view_size=64)
+    angles = ((30, 0), (-40, 20), (0, -35), (70, 10))
+    sums = [float(conditions.network_inputs(sphere_views(SPHERE, 9.0, angles[:n]), recipe).backprojection.sum())
+            for n in (2, 3, 4)]  # fmt: skip
+    assert sums[0] > sums[1] > sums[2] > 0
+
+
+def test_too_few_views_and_a_tree_larger_than_the_cube(sphere_views):
+    views = sphere_views(SPHERE, 30.0)
+    with pytest.raises(InputError, match="need 3 views, got 2"):
+        conditions.network_inputs(views, Recipe(network=dataclasses.replace(TINY, views=3)))
+    notes = conditions.network_inputs(views, Recipe(network=TINY, spacing_mm=3.0, view_size=64)).notes
+    assert len(notes) == 1 and "lie outside the network's cube of 48 mm" in notes[0]
+
+
+def test_views_are_resampled_by_area():
+    image = torch.zeros(6, 6)
+    image[:2, :3] = 1
+    expected = torch.tensor([[1, 0.5, 0], [0, 0, 0], [0, 0, 0]])
+    torch.testing.assert_close(conditions._resampled(image, 3)[0, 0], expected)
+    assert conditions._resampled(torch.ones(5, 9), 12).shape == (1, 1, 12, 12)
+
+
+# the method
+
+
+def test_guidance_is_against_the_case_without_a_condition(sphere_views):
+    given = conditions.network_inputs(sphere_views(SPHERE, 9.0), Recipe(network=TINY, spacing_mm=3.0, view_size=32))
+    network, noisy, times = believer(), torch.randn(2, 1, 16, 16, 16), torch.tensor([5, 700])
+    with_it = network(noisy, times, network.encode(given.backprojection, given.views).repeated(2))
+    without = network(noisy, times, network.encode(0 * given.backprojection, 0 * given.views).repeated(2))
+    for scale in (0.0, 1.0, 7.5):
+        predict = method._predictor(network, given, Unet3dDiffusionConfig(guidance=scale, samples=2), "cpu")
+        torch.testing.assert_close(predict(noisy, times), without + scale * (with_it - without))
+
+
+@pytest.fixture
+def weights(tmp_path, monkeypatch):
+    """The one folder of weights: neither the user's nor shipped ones are found."""
+    folder = tmp_path / "weights"
+    monkeypatch.setenv("XRADIFF_WEIGHTS", str(folder))
+    monkeypatch.setattr(weight_files, "weights_folders", lambda: (folder,))
+    return folder
+
+
+def reconstruct(views, side="auto", seed=0, progress=silent, **settings):
+    inputs = ReconstructionInputs(tuple(views), spacing_mm=0.5, side=side)
+    config = Unet3dDiffusionConfig(**settings)
+    chance = np.random.default_rng(seed)
+    return Unet3dDiffusion().reconstruct(inputs, config, generator=chance, progress=progress)
+
+
+def centre_of(volume):
+    return volume.points_lps_mm()[volume.values >= 0.5].mean(axis=0)
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {},
+        {"steps": 5},
+        {"guidance": 2.0, "steps": 5},
+        {"schedule": "linear", "steps": 5},
+        {"clip": False, "steps": 5},
+        {"samples": 2, "steps": 3},
+        {"precision": "bfloat16", "steps": 3},
+    ],
+    ids=str,
+)
+def test_what_the_network_believes_is_found(weights, sphere_views, settings):
+    write_believer(weights)
+    volume = reconstruct(sphere_views(SPHERE, 8.0), **settings).volume
+    np.testing.assert_allclose(centre_of(volume), SPHERE, atol=1.5)  # half a voxel
+    assert volume.grid.spacing_mm == (3.0, 3.0, 3.0)
+
+
+def test_every_setting_of_the_sampling_changes_the_result(weights, sphere_views):
+    write_believer(weights)
+    views = sphere_views(SPHERE, 8.0)
+    changes = ({}, {"clip": False}, {"schedule": "linear"}, {"guidance": 3.0}, {"steps": 3}, {"samples": 2})
+    results = [reconstruct(views, **({"steps": 2} | change)).volume.values.tobytes() for change in changes]
+    assert len(set(results)) == len(changes)
+
+
+@pytest.mark.parametrize("views", [0, 2, 3])
+def test_any_number_of_views_with_any_number_of_encoders(weights, sphere_views, views):
+    write_believer(weights, network=dataclasses.replace(TINY, views=views))
+    given = sphere_views(SPHERE, 8.0, angles=((30, 0), (-40, 20), (0, -35)))
+    np.testing.assert_allclose(centre_of(reconstruct(given, steps=3).volume), SPHERE, atol=1.0)
+
+
+def test_the_authors_geometry_comes_back_in_patient_space(weights, sphere_views):
+    network = dataclasses.replace(TINY, size=24)
+    write_believer(weights, network=network, spacing_mm=102.4 / 24, geometry="published")
+    views = sphere_views(SPHERE, 14.0, angles=((40, 0), (-50, 0)))  # where their geometry is DICOM's
+    result = reconstruct(views, steps=4)
+    np.testing.assert_allclose(centre_of(result.volume), SPHERE, atol=1.6)
+    assert any("another C-arm rotation" in note for note in result.notes)
+
+
+def test_the_side_chooses_the_weights(weights, sphere_views):
+    write_believer(weights, "unet3d_diffusion_left", source="The left one.")
+    write_believer(weights, "mine", source="Mine.")
+    views = sphere_views(SPHERE, 8.0)
+    assert any("The left one." in note for note in reconstruct(views, side="left", steps=1).notes)
+    assert any("Mine." in note for note in reconstruct(views, weights="mine", steps=1).notes)
+    path = str(weights / "mine.safetensors")
+    assert any("Mine." in note for note in reconstruct(views, weights=path, steps=1).notes)
+    for side in ("right", "auto"):
+        with pytest.raises(MissingDependencyError, match=r"unet3d_diffusion_both.*zenodo") as caught:
+            reconstruct(views, side=side)
+        assert caught.value.exit_code == 3
+    write_believer(weights, source="For both.")
+    assert any("For both." in note for note in reconstruct(views, side="right", steps=1).notes)
+
+
+def test_samples_are_averaged_and_their_spread_is_told(weights, sphere_views):
+    write_believer(weights)
+    views = sphere_views(SPHERE, 8.0)
+    result = reconstruct(views, samples=3, steps=2)
+    assert any(note.startswith("3 samples differ by 0.") for note in result.notes)
+    assert any("0.5 mm is not used" in note for note in result.notes)
+
+
+def test_the_expected_time_is_told_before_it_is_spent(weights, sphere_views):
+    write_believer(weights)
+    seen = []
+    reconstruct(sphere_views(SPHERE, 8.0), steps=2, progress=lambda fraction, message: seen.append(message))
+    told = [index for index, message in enumerate(seen) if "will take about" in message]
+    assert told == [seen.index("denoising, step 1 of 2") - 1]
+
+
+def test_weights_of_another_network_are_refused(weights, sphere_views):
+    written = write_believer(weights)
+    tensors = read_tensors(written, written.shapes)
+    from xradiff.reconstruction.weights import save_weights
+
+    wider = Recipe(network=dataclasses.replace(TINY, channels=(8, 16))).to_json()
+    save_weights(written.path, tensors, "unet3d_diffusion", wider)
+    with pytest.raises(InputError, match="does not fit the network"):
+        reconstruct(sphere_views(SPHERE, 8.0))
+
+
+def test_probabilities_are_equation_4():
+    sample = np.random.default_rng(0).normal(size=(20, 20, 20)).astype(np.float32)
+    found = probabilities(sample, 0.99)
+    assert np.count_nonzero(found >= 0.5) == 80
+    assert set(np.argsort(sample.ravel())[-80:]) == set(np.flatnonzero(found >= 0.5))
+    assert found.min() == 0 and found.max() == 1
+    order = np.argsort(sample.ravel())
+    assert np.all(np.diff(found.ravel()[order]) >= 0)
+    np.testing.assert_array_equal(probabilities(sample, 0), np.clip(sample, 0, 1))
+    for kept in (2, 300):  # fewer and more than the 80 that eq. 4 would keep
+        tied = np.clip(sample, *np.sort(sample, axis=None)[[-kept - 1, -kept]])
+        np.testing.assert_array_equal(probabilities(tied, 0.99) >= 0.5, tied == tied.max())
+    assert np.all(probabilities(np.zeros((3, 3, 3), np.float32), 0.99) == 0)
+    with pytest.raises(InputError, match="not finite"):
+        probabilities(np.full((3, 3, 3), np.nan, np.float32), 0.99)
+
+
+def test_operations_are_counted_without_memory():
+    assert cost.call_operations(NetworkConfig()) / 1e12 == pytest.approx(3.836, abs=0.001)
+    assert 10e9 < cost.memory_bytes(NetworkConfig()) < 14e9
+    assert cost.volumes_at_once(NetworkConfig()) == 1 < cost.volumes_at_once(TINY)
+    assert cost.cpu_seconds(TINY, 20) == pytest.approx(2 * cost.cpu_seconds(TINY, 10))
+
+
+# the authors' checkpoints
+
+
+def checkpoint(path, network, extra=None):
+    """A Lightning checkpoint as the authors' program writes it: their names, optimiser, loops, no objects."""
+    torch.manual_seed(1)
+    state = NoisePredictor3D(network).state_dict()
+    theirs = {}
+    for name, tensor in state.items():
+        name = name.replace("unet.", "model.", 1) if name.startswith("unet.") else name
+        name = name.replace("backprojection_encoder.", "bp_encoder.")
+        for index in range(network.views):
+            name = name.replace(f"view_encoders.{index}.", f"p{index}_encoder.")
+        theirs[name] = tensor
+    content = {
+        "epoch": 99, "global_step": 8000, "pytorch-lightning_version": "2.5.1", "state_dict": theirs,
+        "loops": {"fit_loop": {"state_dict": {}, "epoch_progress": {"total": {"ready": 100}}}},
+        "callbacks": {"ModelCheckpoint{'monitor': None}": {"best_model_score": torch.tensor(0.1), "dirpath": "/x"}},
+        "optimizer_states": [{"state": {0: {"step": torch.tensor(5.0)}}, "param_groups": [{"lr": 1e-5}]}],
+        "lr_schedulers": [], "hparams_name": "kwargs", "hyper_parameters": {"lr": 1e-5},
+    }  # fmt: skip
+    torch.save(content | (extra or {}), path)
+    return state
+
+
+def test_a_checkpoint_becomes_weights_with_the_same_answer(tmp_path, weights, sphere_views):
+    state = checkpoint(tmp_path / "right.ckpt", TINY)
+    written = convert.convert_checkpoint(tmp_path / "right.ckpt", "right", network=TINY)
+    assert written.path == weights / "unet3d_diffusion_right.safetensors"
+    recipe = Recipe.from_json(written.recipe)
+    assert (recipe.geometry, recipe.side, recipe.network) == ("published", "right", TINY)
+    assert "right.ckpt, SHA-256" in recipe.source
+    tensors = read_tensors(open_weights(written.path, "unet3d_diffusion"), written.shapes)
+    assert all(torch.equal(tensors[name], tensor) for name, tensor in state.items())
+    views = sphere_views(SPHERE, 10.0, angles=((40, 5), (-50, 10)))
+    assert len(reconstruct(views, side="right", steps=1).volume.indices)
+
+
+def test_half_precision_and_no_projections(tmp_path, weights):
+    checkpoint(tmp_path / "x.ckpt", TINY)
+    alone = dataclasses.replace(TINY, views=0)
+    written = convert.convert_checkpoint(tmp_path / "x.ckpt", "both", network=alone, precision="bfloat16")
+    assert not any(name.startswith("view_encoders") for name in written.shapes)
+    kinds = {tensor.dtype for tensor in read_tensors(written, written.shapes).values()}
+    assert kinds == {torch.bfloat16, torch.int64}
+
+
+def test_a_checkpoint_of_another_network_is_refused_before_writing(tmp_path, weights):
+    checkpoint(tmp_path / "x.ckpt", TINY)
+    with pytest.raises(InputError, match=r"x.ckpt does not fit the network: .* expected is"):
+        convert.convert_checkpoint(tmp_path / "x.ckpt", "both")
+    assert not weights.exists()
+
+
+class Payload:
+    """Would write a file when unpickled."""
+
+    def __init__(self, path):
+        self.path = path
+
+    def __reduce__(self):
+        return (Path.touch, (self.path,))
+
+
+def test_code_in_a_checkpoint_is_refused_and_not_run(tmp_path, weights):
+    target = tmp_path / "executed"
+    for extra in ({"hyper_parameters": Payload(target)}, {"callbacks": dataclasses.replace(TINY)}):
+        checkpoint(tmp_path / "x.ckpt", TINY, extra)
+        with pytest.raises(InputError, match="holds an object of .*; accepted are tensors, numbers and text"):
+            convert.convert_checkpoint(tmp_path / "x.ckpt", "both", network=TINY)
+    assert not target.exists()
+
+
+def test_other_files_are_no_checkpoints(tmp_path, weights):
+    file = tmp_path / "x.ckpt"
+    for content, message in (
+        (b"not a checkpoint", "not a checkpoint of PyTorch"),
+        (b"PK\x05\x06" + b"\0" * 18, "cannot be read as a checkpoint"),
+    ):
+        file.write_bytes(content)
+        with pytest.raises(InputError, match=message):
+            convert.convert_checkpoint(file, "both", network=TINY)
+    torch.save([1, 2], file)
+    with pytest.raises(InputError, match="holds no state_dict"):
+        convert.convert_checkpoint(file, "both", network=TINY)
+
+
+def test_the_converter_is_a_command(tmp_path, weights, capsys):
+    checkpoint(tmp_path / "x.ckpt", TINY)
+    assert convert.main([str(tmp_path / "x.ckpt"), "--side", "both"]) == 2
+    error = capsys.readouterr().err
+    assert error.startswith("xradiff: ") and error.count("\n") == 1

@@ -1,0 +1,166 @@
+"""The method: views -> backprojection -> guided denoising -> probabilities."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from ....datatypes import SparseVolume
+from ....errors import InputError, MissingDependencyError
+from ....memory import check_memory
+from ....progress import Progress, stage
+from ...interface import ReconstructionInputs, ReconstructionResult, check_separation
+from ...samplers import NoiseSchedule, guided, sample_ddim
+from ...samplers.guidance import NoisePredictor
+from ...weights import WeightsFile, find_weights, open_weights, read_tensors
+from .conditions import NetworkInputs, network_inputs
+from .config import Unet3dDiffusionConfig
+from .cost import cpu_seconds, memory_bytes, volumes_at_once
+from .network import NoisePredictor3D, empty_network
+from .recipe import Recipe
+from .spec import SPEC
+
+__all__ = ["Unet3dDiffusion"]
+
+BELOW_HALF = np.nextafter(np.float32(0.5), np.float32(0))
+HOW_TO_GET = (
+    "train some, or convert the authors' (https://zenodo.org/records/17413997) with: "
+    "python -m xradiff.reconstruction.methods.unet3d_diffusion.convert CHECKPOINT --side SIDE"
+)
+
+
+class Unet3dDiffusion:
+    """XRA-Diff (Lau et al. 2025): DDIM sampling with classifier-free guidance, sec. 2.4."""
+
+    def reconstruct(
+        self,
+        inputs: ReconstructionInputs,
+        config: Unet3dDiffusionConfig,
+        *,
+        generator: np.random.Generator,
+        progress: Progress,
+    ) -> ReconstructionResult:
+        """Return mean probabilities of the drawn samples on the network's own grid.
+
+        Raises:
+            InputError: damaged or unfitting weights, views that the weights cannot use, too little memory.
+            MissingDependencyError: the weights are not on this computer.
+        """
+        notes = check_separation(inputs.views)
+        weights = open_weights(_weights_path(config.weights, inputs.side), SPEC.name)
+        recipe = Recipe.from_json(weights.recipe)
+        progress(0.0, "backprojecting the masks")
+        given = network_inputs(inputs.views, recipe)
+        progress(0.05, "loading the network")
+        network = _load(weights, recipe, inputs.device)
+        samples = _draw(network, given, recipe, config, inputs.device, generator, stage(progress, 0.1, 1.0))
+        maps = np.stack([probabilities(sample, config.quantile) for sample in samples])
+        volume = SparseVolume.from_dense(np.flip(maps.mean(axis=0), given.flipped), given.grid)
+        return ReconstructionResult(volume, (*notes, *given.notes, *_notes(recipe, weights, maps, inputs.spacing_mm)))
+
+
+def probabilities(sample: NDArray[np.float32], quantile: float) -> NDArray[np.float32]:
+    """Return a sample as probabilities in [0, 1].
+
+    The sample is scaled to 0..1 by its least and greatest value, as the authors do. What eq. 4 keeps,
+    the values of at least th_delta, is then mapped linearly to 0.5..1 and the rest below 0.5, so that a
+    threshold of 0.5 is eq. 4; where more values than that tie at the least one, none of those is kept. A
+    quantile of 0 only clips the sample to 0..1.
+
+    Raises:
+        InputError: a value is not finite.
+    """
+    low, high = float(sample.min()), float(sample.max())
+    if not np.isfinite(low + high):
+        raise InputError("the network gave values that are not finite; its weights do not suit these views")
+    if quantile == 0 or low == high:
+        return np.clip(sample, 0, 1)
+    level = max(float(np.quantile(sample, quantile, method="higher")), float(sample[sample > low].min()))
+    below = 0.5 * (sample - low) / (level - low)
+    above = 0.5 + 0.5 * (sample - level) / (high - level) if level < high else np.ones_like(sample)
+    return np.where(sample >= level, above, np.minimum(below, BELOW_HALF)).astype(np.float32)
+
+
+def _weights_path(name: str, side: str) -> Path:
+    if name != "auto":
+        return find_weights(name, HOW_TO_GET)
+    if side in ("left", "right"):
+        with suppress(MissingDependencyError):  # the side-agnostic weights serve too
+            return find_weights(f"{SPEC.name}_{side}", HOW_TO_GET)
+    return find_weights(f"{SPEC.name}_both", HOW_TO_GET)
+
+
+def _load(weights: WeightsFile, recipe: Recipe, device: str) -> NoisePredictor3D:
+    network = empty_network(recipe.network)
+    expected = {name: tuple(tensor.shape) for name, tensor in network.state_dict().items()}
+    if device == "cpu":
+        advice = "use a GPU or smaller weights"
+        check_memory(memory_bytes(recipe.network), "this network", advice)
+    tensors: dict[str, Any] = read_tensors(weights, expected)
+    network.load_state_dict(tensors, assign=True)
+    return network.float().to(device).eval().requires_grad_(False)
+
+
+@torch.no_grad()
+def _draw(
+    network: NoisePredictor3D,
+    given: NetworkInputs,
+    recipe: Recipe,
+    config: Unet3dDiffusionConfig,
+    device: str,
+    generator: np.random.Generator,
+    progress: Progress,
+) -> NDArray[np.float32]:
+    """Return the samples (S, N, N, N). The encoders run once; all samples of a step are one batch."""
+    chance = torch.Generator().manual_seed(int(generator.integers(2**63 - 1)))
+    start = torch.randn((config.samples, *given.backprojection.shape[1:]), generator=chance).to(device)
+    name = recipe.schedule if config.schedule == "training" else config.schedule
+    schedule = NoiseSchedule(name, recipe.train_steps)
+    reduced = config.precision == "bfloat16" or (config.precision == "auto" and device == "cuda")
+    if device == "cpu":
+        calls = config.samples * config.steps * (1 if config.guidance == 1 else 2)
+        progress(0.0, f"denoising will take about {_duration(cpu_seconds(recipe.network, calls))} on this CPU")
+    with torch.autocast(device, torch.bfloat16, enabled=reduced):
+        predict = _predictor(network, given, config, device)
+        samples = sample_ddim(predict, start, schedule, config.steps, clip=config.clip, progress=progress)
+    drawn: NDArray[np.float32] = samples[:, 0].float().cpu().numpy()
+    return drawn
+
+
+def _predictor(
+    network: NoisePredictor3D, given: NetworkInputs, config: Unet3dDiffusionConfig, device: str
+) -> NoisePredictor:
+    """The guided network. Without guidance the unconditional half is left out."""
+    backprojection, views = given.backprojection.to(device), given.views.to(device)
+    condition = network.encode(backprojection, views).repeated(config.samples)
+    if config.guidance != 1:
+        condition = condition.joined(network.encode_nothing(backprojection, views).repeated(config.samples))
+    # a GPU takes the batch at once; on a CPU large volumes one by one take no longer and far less memory
+    at_once = volumes_at_once(network.config) if device == "cpu" else len(condition.token)
+
+    def predict(noisy: Tensor, times: Tensor) -> Tensor:
+        parts = [slice(start, start + at_once) for start in range(0, len(noisy), at_once)]
+        return torch.cat([network(noisy[part], times[part], condition.part(part)) for part in parts])
+
+    return predict if config.guidance == 1 else guided(predict, config.guidance)
+
+
+def _duration(seconds: float) -> str:
+    return f"{seconds:.0f} s" if seconds < 90 else f"{seconds / 60:.0f} min"
+
+
+def _notes(recipe: Recipe, weights: WeightsFile, maps: NDArray[np.float32], spacing_mm: float) -> list[str]:
+    notes = [f"Weights: {weights.path.name}, SHA-256 {weights.sha256[:12]}. {recipe.source}".rstrip()]
+    if abs(recipe.spacing_mm - spacing_mm) > 0.01:
+        notes.append(f"The network works on voxels of {recipe.spacing_mm:.2f} mm; {spacing_mm:g} mm is not used.")
+    if len(maps) > 1:
+        inside = maps.mean(axis=0) >= 0.5
+        deviation = maps.std(axis=0, ddof=1)[inside].mean() if inside.any() else float("nan")
+        notes.append(f"{len(maps)} samples differ by {deviation:.2f} (mean standard deviation inside the tree).")
+    return notes

@@ -1,0 +1,128 @@
+"""What a network is and how it was trained: travels with the weights, as JSON in their file."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from ....checks import check_choice, check_range
+from ....errors import InputError
+from ...config import config_from
+
+__all__ = ["PUBLISHED_EDGE_MM", "NetworkConfig", "Recipe"]
+
+PUBLISHED_EDGE_MM = 128 * 0.8
+GEOMETRIES = ("patient", "published")
+SIDES = ("both", "left", "right")
+
+
+@dataclass(frozen=True)
+class NetworkConfig:
+    """Size of the network; the defaults are the paper's (table 3: 811,030,625 parameters).
+
+    Attributes:
+        size: voxels along each edge of the cubic volume.
+        channels: channels of each level of the U-Net, finest first.
+        attention: which of the levels attend to the condition on the way down, finest first.
+        attention_up: the same on the way up, coarsest first; the middle always attends.
+        layers_per_block: residual blocks a level (one more on the way up).
+        norm_groups: groups of each group normalisation; divides every channel count.
+        head_size: channels of an attention head; divides the channels of attending levels.
+        token_size: length of the condition vector.
+        encoder_channels: channels of the three encoders.
+        views: projection encoders; 0 conditions on the backprojection alone ("no projections").
+
+    Raises:
+        InputError: a number outside its range, or numbers that do not fit together.
+    """
+
+    size: int = 60
+    channels: tuple[int, ...] = (32, 64, 128, 256, 512, 1024)
+    attention: tuple[bool, ...] = (False, False, False, False, True, False)
+    attention_up: tuple[bool, ...] = (False, True, False, False, False, False)
+    layers_per_block: int = 5
+    norm_groups: int = 32
+    head_size: int = 64
+    token_size: int = 1024
+    encoder_channels: int = 64
+    views: int = 2
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "channels", tuple(int(count) for count in self.channels))
+        for name in ("attention", "attention_up"):
+            object.__setattr__(self, name, tuple(bool(value) for value in getattr(self, name)))
+            if len(getattr(self, name)) != len(self.channels):
+                raise InputError(
+                    f"{name} must hold {len(self.channels)} values, one a level, got {getattr(self, name)}"
+                )
+        counts = ("size", "layers_per_block", "norm_groups", "head_size", "token_size", "encoder_channels")
+        for name in counts:
+            check_range(name, getattr(self, name), 1, 65_536)
+        check_range("views", self.views, 0, 8)
+        for count in self.channels:
+            if count < 1 or count % self.norm_groups:
+                raise InputError(f"channels must be multiples of norm_groups {self.norm_groups}, got {self.channels}")
+        attending = {*zip(self.channels, self.attention, strict=True), (self.channels[-1], True)}
+        attending |= {*zip(self.channels[::-1], self.attention_up, strict=True)}
+        if any(attends and count % self.head_size for count, attends in attending):
+            raise InputError(f"channels of attending levels must be multiples of head_size ({self.head_size})")
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What a weight file was trained as; a reconstruction must do the same.
+
+    Attributes:
+        network: the network.
+        spacing_mm: voxel edge of its volume. 1.7067 is the paper's: 128 voxels of 0.8 mm as 60.
+        geometry: "patient" (DICOM geometry, grid centred on the tree) or "published" (that of the
+            authors' weights; see published.py).
+        view_size: pixels along each edge that masks are resampled to for the projection encoders.
+        schedule: noise schedule of the training, a name of `NoiseSchedule`.
+        train_steps: its number of time steps.
+        side: "left", "right" or "both" (side-agnostic).
+        source: where the weights come from, one sentence.
+
+    Raises:
+        InputError: a value outside its range, or a published geometry with another cube than theirs.
+    """
+
+    network: NetworkConfig = field(default_factory=NetworkConfig)
+    spacing_mm: float = PUBLISHED_EDGE_MM / 60
+    geometry: str = "patient"
+    view_size: int = 512
+    schedule: str = "squaredcos_cap_v2"
+    train_steps: int = 1000
+    side: str = "both"
+    source: str = ""
+
+    def __post_init__(self) -> None:
+        check_range("spacing_mm", self.spacing_mm, 0.05, 20, unit="mm")
+        check_choice("geometry", self.geometry, GEOMETRIES)
+        check_range("view_size", self.view_size, 1, 8192)
+        check_range("train_steps", self.train_steps, 1, 100_000)
+        check_choice("side", self.side, SIDES)
+        if self.geometry == "published" and not math.isclose(self.spacing_mm * self.network.size, PUBLISHED_EDGE_MM):
+            raise InputError(
+                f"the published geometry has a cube of {PUBLISHED_EDGE_MM:g} mm, got {self.network.size} voxels of "
+                f"{self.spacing_mm:g} mm"
+            )
+
+    def to_json(self) -> dict[str, Any]:
+        """Return a JSON-ready dictionary; `from_json` is the way back."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> Recipe:
+        """Return the recipe of a dictionary.
+
+        Raises:
+            InputError: an unknown key or a value that is not accepted.
+        """
+        try:
+            network = config_from(NetworkConfig, values.get("network", {}))
+            return config_from(cls, {**values, "network": network})
+        except (AttributeError, TypeError, ValueError) as error:
+            raise InputError(f"the recipe of the weights cannot be read: {error}") from None

@@ -1,0 +1,20 @@
+"""What is known about the method before its code is loaded."""
+
+from ...spec import MethodSpec
+
+SPEC = MethodSpec(
+    name="unet3d_diffusion",
+    title="XRA-Diff (guided diffusion)",
+    description="The published XRA-Diff: a 3D U-Net diffusion model, guided by the views and their backprojection, "
+    "turns the backprojection into a tree.",
+    reference="Lau et al. 2025, XRA-Diff: Guided diffusion as a refinement for backprojected coronary angiography "
+    "X-ray images, sec. 2.3 to 2.6",
+    entry_point="method:Unet3dDiffusion",
+    config="config:Unet3dDiffusionConfig",
+    needs=("torch", "diffusers", "safetensors"),
+    weights=("unet3d_diffusion_both",),
+    stochastic=True,
+    seconds_cpu=1500.0,
+    seconds_gpu=3.0,
+    memory_gb=13.0,
+)
