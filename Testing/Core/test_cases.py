@@ -91,7 +91,9 @@ def test_the_first_view_shows_the_reference():
         for step in motion.motions:
             moved = step.moved(moved)
         assert 0.3 < np.linalg.norm(moved - points, axis=1).mean() < 25
-    assert case.parameters["motion"]["mean_shift_lps_mm"][0] == [0.0, 0.0, 0.0]
+    assert case.parameters["true_shift_lps_mm"][0] == [0.0, 0.0, 0.0]
+    assert case.parameters["deformed"]
+    assert not draw_case(SMALL, 0, 3).parameters["deformed"]
 
 
 def test_runs_beat_and_hold_the_views_tree():

@@ -118,8 +118,11 @@ def fileNodes(parent: int, name: str, nodes: Sequence[Any]) -> int:
 
 def diceWithTruth(inputNode: Any, segmentation: Any) -> float | None:
     """Return the Dice of a sparse volume with the truth of a synthetic view, None for any other view."""
-    from xradiff.quantification.volumes import volume_dice
+    from xradiff.quantification import dice, on_common_grid
 
     image = imageNodeOf(inputNode)
     truth = image.GetNodeReference(TRUTH_ROLE) if image is not None else None
-    return None if truth is None else volume_dice(segmentation, sparseFromVolume(truth))
+    if truth is None:
+        return None
+    place = on_common_grid(segmentation, sparseFromVolume(truth))
+    return dice(place.result, place.truth)

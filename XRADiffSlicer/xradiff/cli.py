@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from . import __version__
+from .benchmark.command import add_parser as add_benchmark
 from .console import emit_json, progress_reporter
 from .errors import Cancelled, InputError, XRADiffError
 from .progress import Progress
@@ -65,6 +66,8 @@ def _parser() -> argparse.ArgumentParser:
     _reconstruct_options(reconstruct)
     _progress_options(reconstruct)
     reconstruct.set_defaults(command=_reconstruct)
+
+    _progress_options(add_benchmark(commands))
 
     synthesize = commands.add_parser("synthesize", help="a dataset of synthetic cases with their truth")
     _synthesize_options(synthesize)

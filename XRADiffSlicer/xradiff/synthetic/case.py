@@ -259,8 +259,9 @@ def _facts(
             "kind": options.motion,
             "views": moved,
             "image": [None if image is None else asdict(image) for image in images],
-            "mean_shift_lps_mm": [_mean_shift(subject, motion) for motion in motions],
         },
+        "true_shift_lps_mm": [_mean_shift(subject, motion) for motion in motions],
+        "deformed": any(moved),
         "heart": {"base_lps_mm": subject.base_lps_mm.tolist(), "apex_lps_mm": subject.apex_lps_mm.tolist()},
         "tree": {"branches": list(subject.tree.names)} | subject.parameters,
     }

@@ -1,0 +1,144 @@
+"""Metrics against a swept setting, as PNG: mean over cases with its 95 % interval."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ..errors import MissingDependencyError
+from ..quantification import definition_of, title_of
+from ..reconstruction.registry import method_spec
+from .records import Run, shared_settings
+from .settings import DEFAULT, label_of
+from .statistics import Interval
+from .tables import groups_of
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+__all__ = ["check_plotting", "swept_settings", "write_plots"]
+
+METRICS = ("dice", "cldice", "xradiff_overlap_2vox", "chamfer_mm", "hd95_mm", "method_seconds")
+COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000")  # Okabe and Ito
+STYLES = {"right": "-", "left": "--"}
+MARKERS = {"right": "o", "left": "s"}
+
+
+@dataclass(frozen=True)
+class _Curve:
+    """One line of a plot: a method, side and the settings that are not swept; values of the swept one."""
+
+    label: str
+    side: str
+    colour: str
+    points: tuple[tuple[Any, dict[str, Interval]], ...]
+
+
+def check_plotting() -> None:
+    """Ask before a long run.
+
+    Raises:
+        MissingDependencyError: matplotlib is not installed.
+    """
+    _figure_class()
+
+
+def _figure_class() -> type[Figure]:
+    try:
+        from matplotlib.figure import Figure
+    except ImportError as error:
+        raise MissingDependencyError(
+            "plots of a sweep need the package matplotlib; install it with: pip install matplotlib"
+        ) from error
+    return Figure
+
+
+def swept_settings(given: Sequence[dict[str, Any]]) -> tuple[str, ...]:
+    """Return the settings that take two or more values in what was asked for."""
+    values: dict[str, set[str]] = {}
+    for entry in given:
+        for key, value in entry.items():
+            values.setdefault(key, set()).add(repr(value))
+    return tuple(key for key, seen in values.items() if len(seen) > 1)
+
+
+def write_plots(folder: Path, runs: Sequence[Run]) -> tuple[Path, ...]:
+    """Write one PNG for each swept setting into `folder` (made when needed) and return the files.
+
+    Raises:
+        MissingDependencyError: there is a sweep and matplotlib is not installed.
+    """
+    written = []
+    for key in swept_settings([run.job.given for run in runs]):
+        curves = _curves(key, runs)
+        if not curves:
+            continue
+        folder.mkdir(parents=True, exist_ok=True)
+        file = folder / f"{key.replace('.', '_')}.png"
+        _draw(key, curves).savefig(file, dpi=120)
+        written.append(file)
+    return tuple(written)
+
+
+def _curves(key: str, runs: Sequence[Run]) -> tuple[_Curve, ...]:
+    """Return the curves of one swept setting, their points in the order of its values."""
+    found: dict[tuple[str, str, str], list[tuple[Any, dict[str, Interval]]]] = {}
+    shared = shared_settings(runs)
+    for group in groups_of([run for run in runs if key in run.job.given], both=False):
+        given = {name: value for name, value in group.runs[0].job.given.items() if name not in shared}
+        value = given.pop(key)
+        points = {name: group.interval(name) for name in METRICS}
+        found.setdefault((group.method, label_of(given), group.side), []).append((value, points))
+    kinds = list(dict.fromkeys((method, rest) for method, rest, _ in found))
+    curves = []
+    for (method, rest, side), points_of_curve in found.items():
+        label = f"{method_spec(method).title}, {side}" + ("" if rest == DEFAULT else f" ({rest})")
+        colour = COLOURS[kinds.index((method, rest)) % len(COLOURS)]
+        ordered = points_of_curve if _in_words(points_of_curve) else sorted(points_of_curve, key=lambda p: p[0])
+        curves.append(_Curve(label, side, colour, tuple(ordered)))
+    return tuple(curves)
+
+
+def _in_words(points: Sequence[tuple[Any, Any]]) -> bool:
+    return any(isinstance(value, (str, bool)) for value, _ in points)
+
+
+def _draw(key: str, curves: Sequence[_Curve]) -> Figure:
+    """Return the figure: a panel for each metric, one legend."""
+    figure = _figure_class()(figsize=(11, 6.4), layout="constrained")
+    panels = figure.subplots(2, 3, sharex=True)
+    for axes, name in zip(panels.flat, METRICS, strict=True):
+        for curve in curves:
+            _draw_curve(axes, curve, name)
+        better = {"higher": "higher is better", "lower": "lower is better"}[definition_of(name).better]
+        axes.set_title(f"{title_of(name)} ({better})", fontsize=10)
+        axes.grid(alpha=0.3)
+        axes.margins(x=0.06)
+        axes.set_ylim(bottom=0)
+    for axes in panels[1]:
+        axes.set_xlabel(key)
+    handles, labels = panels.flat[0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside lower center", ncols=min(3, len(labels)), fontsize=9, frameon=False)
+    counts = sorted({points["dice"].count for curve in curves for _, points in curve.points})
+    cases = f"{counts[0]}" if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"
+    figure.suptitle(f"Mean over {cases} cases a side and 95 % interval, by {key}", fontsize=11)
+    return figure
+
+
+def _draw_curve(axes: Axes, curve: _Curve, name: str) -> None:
+    """Draw the points that have a mean."""
+    seen = [(value, points[name]) for value, points in curve.points if math.isfinite(points[name].mean)]
+    values = [str(value) if _in_words(curve.points) else value for value, _ in seen]
+    means = [interval.mean for _, interval in seen]
+    bars = [
+        [interval.mean - interval.low for _, interval in seen],
+        [interval.high - interval.mean for _, interval in seen],
+    ]
+    axes.errorbar(
+        values, means, yerr=bars, label=curve.label, color=curve.colour, linestyle=STYLES[curve.side],
+        marker=MARKERS[curve.side], markersize=5, capsize=3, linewidth=1.5,
+    )  # fmt: skip
