@@ -1,10 +1,14 @@
-"""A U-Net diffusion network whose answer is known: its weights are set by hand."""
+"""Small networks whose answer is known: the weights of the diffusion's are set by hand; an untrained 3D U-Net."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 import torch
+from xradiff.reconstruction.methods.gan.network import Generator3D
+from xradiff.reconstruction.methods.gan.recipe import Recipe as GanRecipe
+from xradiff.reconstruction.methods.unet3d.network import VesselUNet3D
+from xradiff.reconstruction.methods.unet3d.recipe import Recipe as UnetRecipe
 from xradiff.reconstruction.methods.unet3d_diffusion.network import NoisePredictor3D
 from xradiff.reconstruction.methods.unet3d_diffusion.recipe import NetworkConfig, Recipe
 from xradiff.reconstruction.weights import WeightsFile, save_weights
@@ -20,6 +24,9 @@ TINY = NetworkConfig(
     token_size=8,
     encoder_channels=4,
 )
+
+SMALL_UNET = UnetRecipe(size=16, spacing_mm=3.0, channels=(8, 16), layers_per_level=1)
+SMALL_GAN = GanRecipe(size=16, spacing_mm=3.0, channels=(8, 16), critic_channels=(8, 16))
 
 
 def believer(config: NetworkConfig = TINY) -> NoisePredictor3D:
@@ -47,3 +54,17 @@ def write_believer(folder: Path, name: str = "unet3d_diffusion_both", **recipe: 
     told = Recipe(**({"network": TINY, "spacing_mm": 3.0, "view_size": 32} | recipe))
     tensors = believer(told.network).state_dict()
     return save_weights(folder / f"{name}.safetensors", tensors, "unet3d_diffusion", told.to_json())
+
+
+def write_unet3d(folder: Path, name: str = "unet3d_both") -> WeightsFile:
+    """Write an untrained 3D U-Net, which answers with the backprojection, and return its file."""
+    torch.manual_seed(0)
+    tensors = VesselUNet3D(SMALL_UNET).state_dict()
+    return save_weights(folder / f"{name}.safetensors", tensors, "unet3d", SMALL_UNET.to_json())
+
+
+def write_gan(folder: Path, name: str = "gan_both") -> WeightsFile:
+    """Write an untrained generator, which answers with the backprojection, and return its file."""
+    torch.manual_seed(0)
+    tensors = Generator3D(SMALL_GAN).state_dict()
+    return save_weights(folder / f"{name}.safetensors", tensors, "gan", SMALL_GAN.to_json())

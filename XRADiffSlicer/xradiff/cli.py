@@ -17,6 +17,7 @@ from .benchmark.command import add_parser as add_benchmark
 from .console import emit_json, progress_reporter
 from .errors import Cancelled, InputError, XRADiffError
 from .progress import Progress
+from .training.command import add_parser as add_training
 
 __all__ = ["main"]
 
@@ -67,6 +68,7 @@ def _parser() -> argparse.ArgumentParser:
     _progress_options(reconstruct)
     reconstruct.set_defaults(command=_reconstruct)
 
+    _progress_options(add_training(commands))
     _progress_options(add_benchmark(commands))
 
     synthesize = commands.add_parser("synthesize", help="a dataset of synthetic cases with their truth")

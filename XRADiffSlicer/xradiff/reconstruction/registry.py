@@ -10,10 +10,11 @@ from .spec import MethodSpec
 
 if TYPE_CHECKING:
     from .interface import ReconstructionMethod
+    from .trainable import Trainable
 
-__all__ = ["METHODS", "config_class", "list_methods", "load_method", "method_spec"]
+__all__ = ["METHODS", "config_class", "list_methods", "load_method", "load_trainable", "method_spec"]
 
-METHODS = ("visual_hull", "unet3d_diffusion")
+METHODS = ("visual_hull", "unet3d_diffusion", "unet3d", "gan")
 
 
 def list_methods() -> tuple[MethodSpec, ...]:
@@ -47,6 +48,20 @@ def load_method(spec: MethodSpec) -> ReconstructionMethod:
     """
     method: ReconstructionMethod = _load(spec, spec.entry_point)()
     return method
+
+
+def load_trainable(spec: MethodSpec) -> type[Trainable]:
+    """Return the class that trains a method.
+
+    Raises:
+        InputError: the method has nothing to train; the message lists those that do.
+        MissingDependencyError: a package it needs is not installed.
+    """
+    if not spec.training:
+        trainable = ", ".join(other.name for other in list_methods() if other.training)
+        raise InputError(f"method {spec.name} has nothing to train; accepted are {trainable}")
+    kind: type[Trainable] = _load(spec, spec.training)
+    return kind
 
 
 def _load(spec: MethodSpec, target: str) -> Any:

@@ -29,6 +29,7 @@ class MethodSpec:
         seconds_cpu: typical time of a case on two CPU cores.
         seconds_gpu: typical time on a current GPU, None where it does not use one.
         memory_gb: typical peak memory.
+        training: "module:Class" of its `Trainable`, "" where there is nothing to train.
     """
 
     name: str
@@ -45,3 +46,4 @@ class MethodSpec:
     seconds_cpu: float = 1.0
     seconds_gpu: float | None = None
     memory_gb: float = 1.0
+    training: str = ""

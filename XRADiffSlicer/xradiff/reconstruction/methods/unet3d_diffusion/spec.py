@@ -17,4 +17,5 @@ SPEC = MethodSpec(
     seconds_cpu=1500.0,
     seconds_gpu=3.0,
     memory_gb=13.0,
+    training="trainable:DiffusionTrainable",
 )

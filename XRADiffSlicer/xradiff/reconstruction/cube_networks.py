@@ -1,0 +1,132 @@
+"""What networks that map a backprojection to a volume of the same cube share: sizes, examples, weights, answer.
+
+Their architectures and losses are their own (`methods/`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from ..checks import check_range
+from ..datatypes import AngiogramView, SparseVolume
+from ..errors import InputError, MissingDependencyError
+from .backprojection import BackprojectionCube, backprojection_cube
+from .spec import MethodSpec
+from .trainable import VesselTruth
+from .weights import WeightsFile, find_weights, read_tensors
+
+__all__ = [
+    "CubeExample",
+    "answer_on",
+    "channel_counts",
+    "check_cube",
+    "load_network",
+    "notes_on",
+    "weights_path",
+]
+
+LEAST = 0.05
+"""Probabilities below this are left out of the sparse result."""
+CHANNELS_PER_GROUP = 8
+MOST_LEVELS = 8
+
+
+def channel_counts(value: object) -> tuple[int, ...]:
+    """Return the channels of each level from a sequence of numbers or words like "16,32,64".
+
+    Raises:
+        InputError: not 1 to 8 multiples of 8 up to 4096.
+    """
+    words = value.split(",") if isinstance(value, str) else value
+    try:
+        channels = tuple(int(word) for word in words)  # type: ignore[attr-defined]
+    except (TypeError, ValueError):
+        raise InputError(f"channels must be whole numbers, as 16,32,64,128; got {value!r}") from None
+    if not 1 <= len(channels) <= MOST_LEVELS or any(
+        not 8 <= count <= 4096 or count % CHANNELS_PER_GROUP for count in channels
+    ):
+        raise InputError(f"channels must be 1 to {MOST_LEVELS} multiples of 8 up to 4096, got {channels}")
+    return channels
+
+
+def check_cube(size: int, spacing_mm: float, levels: int) -> None:
+    """Raise InputError unless a cube of `size` voxels can be halved `levels` - 1 times and has a usable spacing."""
+    check_range("size", size, 1, 512)
+    divisor = 2 ** (levels - 1)
+    if size % divisor:
+        raise InputError(f"size must be a multiple of {divisor} for {levels} levels, got {size}")
+    check_range("spacing_mm", spacing_mm, 0.05, 20, unit="mm")
+
+
+@dataclass(frozen=True)
+class CubeExample:
+    """Makes training examples on cubes of `size` voxels of `spacing_mm`, each around its tree.
+
+    volume          (1, N, N, N)  1 where a vessel touches the voxel, so that those thinner than a voxel are kept
+    backprojection  (1, N, N, N)  in [0, 1]
+    """
+
+    size: int
+    spacing_mm: float
+
+    def __call__(self, views: Sequence[AngiogramView], truth: VesselTruth) -> dict[str, Tensor]:
+        cube = backprojection_cube(views, self.size, self.spacing_mm)
+        volume = torch.from_numpy(truth.occupancy(cube.grid) > 0).float()
+        return {"volume": volume[None], "backprojection": torch.from_numpy(cube.values)[None]}
+
+
+def weights_path(spec: MethodSpec, name: str, side: str) -> Path:
+    """Return the weight file called `name`; "auto" takes METHOD_left or _right where they are there, else METHOD_both.
+
+    Raises:
+        InputError: a path that is no file.
+        MissingDependencyError: not on this computer.
+    """
+    how = f"train some with: python -m xradiff train {spec.name} --generate 4000 --out DIR, and copy best.safetensors"
+    if name != "auto":
+        return find_weights(name, how)
+    if side in ("left", "right"):
+        with suppress(MissingDependencyError):  # the side-agnostic weights serve too
+            return find_weights(f"{spec.name}_{side}", how)
+    return find_weights(f"{spec.name}_both", how)
+
+
+def load_network(empty: nn.Module, weights: WeightsFile) -> nn.Module:
+    """Return `empty`, a network on the meta device, filled with weights, on the CPU and ready to answer.
+
+    Raises:
+        InputError: the weights do not fit.
+    """
+    expected = {name: tuple(tensor.shape) for name, tensor in empty.state_dict().items()}
+    empty.load_state_dict(read_tensors(weights, expected), assign=True)
+    return empty.float().eval().requires_grad_(False)
+
+
+def answer_on(cube: BackprojectionCube, network: nn.Module, device: str) -> SparseVolume:
+    """Return the probabilities of at least 0.05 that `network` (backprojection -> logits) gives.
+
+    Raises:
+        InputError: a value is not finite.
+    """
+    given = torch.from_numpy(cube.values)[None, None].to(device)
+    with torch.no_grad():
+        answer = network.to(device)(given).float().sigmoid()[0, 0].cpu().numpy()
+    if not np.isfinite(answer).all():
+        raise InputError("the network gave values that are not finite; its weights do not suit these views")
+    return SparseVolume.from_dense(np.where(answer >= LEAST, answer, 0), cube.grid)
+
+
+def notes_on(weights: WeightsFile, wanted_mm: float) -> tuple[str, ...]:
+    """Return what a user should know: which weights, and that their voxel is not the wanted one."""
+    used_mm, source = float(weights.recipe["spacing_mm"]), str(weights.recipe.get("source", ""))
+    notes = [f"Weights: {weights.path.name}, SHA-256 {weights.sha256[:12]}. {source}".rstrip()]
+    if abs(used_mm - wanted_mm) > 0.01:
+        notes.append(f"The network works on voxels of {used_mm:.2f} mm; {wanted_mm:g} mm is not used.")
+    return tuple(notes)

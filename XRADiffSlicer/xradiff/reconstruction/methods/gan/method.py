@@ -1,0 +1,50 @@
+"""The method: views -> backprojection -> generator -> probabilities."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+
+from ....progress import Progress
+from ...backprojection import backprojection_cube
+from ...cube_networks import answer_on, load_network, notes_on, weights_path
+from ...interface import ReconstructionInputs, ReconstructionResult, check_separation
+from ...weights import open_weights
+from .config import GanConfig
+from .network import Generator3D
+from .recipe import Recipe
+from .spec import SPEC
+
+__all__ = ["Gan"]
+
+
+class Gan:
+    """The generator on the backprojection; the critic is needed in training alone."""
+
+    def reconstruct(
+        self,
+        inputs: ReconstructionInputs,
+        config: GanConfig,
+        *,
+        generator: np.random.Generator,
+        progress: Progress,
+    ) -> ReconstructionResult:
+        """Return probabilities on the generator's own grid.
+
+        Raises:
+            InputError: damaged or unfitting weights, or masks that do not meet.
+            MissingDependencyError: the weights are not on this computer.
+        """
+        notes = check_separation(inputs.views)
+        weights = open_weights(weights_path(SPEC, config.weights, inputs.side), SPEC.name)
+        recipe = Recipe.from_json(weights.recipe)
+        progress(0.0, "backprojecting the masks")
+        cube = backprojection_cube(inputs.views, recipe.size, recipe.spacing_mm)
+        progress(0.3, "loading the network")
+        with torch.device("meta"):
+            empty = Generator3D(recipe)
+        network = load_network(empty, weights)
+        progress(0.5, "running the network")
+        volume = answer_on(cube, network, inputs.device)
+        progress(1.0, "done")
+        return ReconstructionResult(volume, (*notes, *notes_on(weights, inputs.spacing_mm)))

@@ -1,0 +1,87 @@
+"""What a method that can be trained offers: the training's side of the interface, types alone.
+
+The loop in `training/` knows no method. It finds the class that `MethodSpec.training` names, asks it for
+an example of a case, and then, turn by turn, for a loss.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..datatypes import AngiogramView, VolumeGrid
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from torch import Generator, Tensor, nn
+    from torch.optim import Optimizer
+
+    Batch = Mapping[str, Tensor]
+
+__all__ = ["ExampleMaker", "Trainable", "VesselTruth"]
+
+
+class VesselTruth(Protocol):
+    """The true vessels of a case, on any grid."""
+
+    def occupancy(self, grid: VolumeGrid) -> NDArray[np.float32]:
+        """Return the share of each voxel (nx, ny, nz), 0 to 1, that lies in a vessel."""
+        ...
+
+
+class ExampleMaker(Protocol):
+    """Makes one example; has no network and can be pickled, since it also runs in worker processes."""
+
+    def __call__(self, views: Sequence[AngiogramView], truth: VesselTruth) -> dict[str, Tensor]:
+        """Return float tensors without a batch axis; "volume" holds the truth that the metrics compare with."""
+        ...
+
+
+class Trainable(Protocol):
+    """A method's networks, with their losses.
+
+    Attributes:
+        module: everything that is trained or has a state; what a checkpoint holds.
+        network: the part of `module` that a reconstruction needs; its moving average is validated and saved.
+        example: makes the examples.
+        turns: names of the losses that one step minimises, in this order; a name may stand there several times.
+    """
+
+    module: nn.Module
+    network: nn.Module
+    example: ExampleMaker
+    turns: tuple[str, ...]
+
+    @classmethod
+    def from_settings(cls, settings: Mapping[str, object]) -> Trainable:
+        """Return a new one with `settings` over its defaults; weights are drawn from torch's global generator.
+
+        Raises:
+            InputError: an unknown setting or a value that is not accepted.
+        """
+        ...
+
+    @property
+    def recipe(self) -> dict[str, Any]:
+        """JSON-ready: all that a reconstruction must know of the network; equals another's when the two fit."""
+        ...
+
+    def optimiser(self, turn: str) -> Optimizer:
+        """Return the optimiser of the parameters that this turn changes, with the method's learning rate."""
+        ...
+
+    def loss(self, turn: str, batch: Batch, generator: Generator) -> Tensor:
+        """Return the loss of a turn, the mean over the batch; chance comes only from `generator` (on the CPU)."""
+        ...
+
+    def probabilities(self, network: nn.Module, batch: Batch, generator: Generator) -> Tensor:
+        """Return what `network`, a copy of the own one, answers: (B, 1, N, N, N) in [0, 1], as "volume" is."""
+        ...
+
+    def save(self, path: Path, network: nn.Module, source: str) -> None:
+        """Write the weights of `network`, a copy of the own one, as the method reads them; `source`: one sentence."""
+        ...

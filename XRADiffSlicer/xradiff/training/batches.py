@@ -1,0 +1,92 @@
+"""Cases -> batches, in an order that depends on the seed and the step alone, made in worker processes."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Iterable, Iterator, Sequence
+from functools import lru_cache
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
+
+from ..errors import InputError
+from ..reconstruction.trainable import ExampleMaker
+from .cases import CaseSource
+
+__all__ = ["batch_stream", "cases_of_step", "make_example"]
+
+Example = dict[str, Tensor]
+
+
+@lru_cache(maxsize=2)
+def _order(seed: int, epoch: int, cases: int) -> tuple[int, ...]:
+    return tuple(np.random.default_rng((seed, epoch)).permutation(cases).tolist())
+
+
+def cases_of_step(step: int, batch: int, cases: int, seed: int) -> list[int]:
+    """Return the `batch` case numbers of a step: all `cases` once in a drawn order, then all in another order."""
+    positions = range(step * batch, (step + 1) * batch)
+    return [_order(seed, position // cases, cases)[position % cases] for position in positions]
+
+
+def make_example(source: CaseSource, example: ExampleMaker, number: int) -> Example:
+    """Return the example of a case.
+
+    Raises:
+        InputError: the case cannot be used; names it.
+    """
+    try:
+        return example(*source.case(number))
+    except InputError as error:
+        raise InputError(f"training case {number} cannot be used: {error}") from None
+
+
+def batch_stream(
+    source: CaseSource, example: ExampleMaker, numbers: Iterable[list[int]], workers: int
+) -> Iterator[Example]:
+    """Yield one batch for each list of `numbers`, made ahead by `workers` processes (0: here, when it is needed).
+
+    Raises:
+        InputError: a case cannot be used.
+    """
+    loader = DataLoader(
+        _Examples(source, example),
+        batch_sampler=numbers,
+        num_workers=workers,
+        collate_fn=_joined,
+        worker_init_fn=_leave_signals_to_parent,
+        multiprocessing_context="spawn" if workers else None,
+        generator=torch.Generator(),  # not the global one: resuming must change nothing
+    )
+    for batch in loader:
+        if isinstance(batch, str):
+            raise InputError(batch)
+        yield batch
+
+
+class _Examples(Dataset[Example | str]):
+    """Examples by case number; a text is what is wrong with a case (an exception would arrive as a traceback)."""
+
+    def __init__(self, source: CaseSource, example: ExampleMaker) -> None:
+        self.source, self.example = source, example
+
+    def __getitem__(self, number: int) -> Example | str:
+        try:
+            return make_example(self.source, self.example, number)
+        except InputError as error:
+            return str(error)
+
+
+def _joined(examples: Sequence[Example | str]) -> Example | str:
+    """Stack examples along a new first axis."""
+    wrong = [example for example in examples if isinstance(example, str)]
+    if wrong:
+        return wrong[0]
+    right = [example for example in examples if not isinstance(example, str)]
+    return {name: torch.stack([example[name] for example in right]) for name in right[0]}
+
+
+def _leave_signals_to_parent(worker: int) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)

@@ -1,0 +1,89 @@
+"""`python -m xradiff train`: arguments in, trained weights in a folder."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+from ..console import emit_json
+from ..errors import InputError
+from ..progress import Progress
+from ..reconstruction.config import config_from
+
+__all__ = ["add_parser", "run"]
+
+
+def add_parser(subparsers: Any) -> argparse.ArgumentParser:
+    """Add the command to argparse's `subparsers` and return its parser; loads no torch."""
+    parser: argparse.ArgumentParser = subparsers.add_parser("train", help="train a method's networks")
+    add = parser.add_argument
+    add("method", metavar="METHOD", help="see `methods`; those without networks are refused")
+    cases = parser.add_mutually_exclusive_group(required=True)
+    cases.add_argument("--data", type=Path, metavar="DIR", help="a dataset folder, made with `synthesize`")
+    cases.add_argument("--generate", type=int, metavar="N", help="draw N synthetic cases in memory instead")
+    add("--side", choices=("left", "right", "drawn"), default="drawn", help="of generated cases (default %(default)s)")
+    add("--motion", default="none", metavar="KIND", help="of generated cases: none, rigid, heart or image")
+    add(
+        "--corruption", type=float, default=0.0, metavar="0..1", help="damage of generated masks (default %(default)s)"
+    )
+    add("--thickness", default="lumen", metavar="KIND", help="of generated trees: lumen, cta_label or manual_mask")
+    add("--set", action="append", default=[], metavar="KEY=VALUE", help="a setting of the method's recipe")
+    add("--out", type=Path, required=True, metavar="DIR", help="folder of the run; an interrupted one is continued")
+    _config_options(parser)
+    parser.set_defaults(command=run)
+    return parser
+
+
+def _config_options(parser: argparse.ArgumentParser) -> None:
+    """Add one option for each field of `TrainingConfig`, which itself needs no torch."""
+    from .config import TrainingConfig
+
+    for field in dataclasses.fields(TrainingConfig):
+        meaning = f"{field.metadata['meaning']} Default {field.default}."
+        choices = field.metadata["choices"] or None
+        name = f"--{field.name.replace('_', '-')}"
+        parser.add_argument(name, default=field.default, choices=choices, help=meaning.replace("%", "%%"))
+
+
+def run(args: argparse.Namespace, progress: Progress) -> None:
+    """Train as `args` says; prints what came of it.
+
+    Raises:
+        InputError, MissingDependencyError, Cancelled: see `loop.train`.
+    """
+    from .config import TrainingConfig
+
+    names = [field.name for field in dataclasses.fields(TrainingConfig)]
+    config = config_from(TrainingConfig, {name: getattr(args, name) for name in names})
+    settings = _settings(args.set)
+    from .loop import train
+
+    report = train(args.method, _source(args, config), config, args.out, settings=settings, progress=progress)
+    if args.progress == "json":
+        emit_json("result", **(dataclasses.asdict(report) | {"folder": str(report.folder)}))
+        return
+    print(
+        f"step {report.steps}: validation Dice {report.dice:.3f} (best {report.best_dice:.3f}; "
+        f"backprojection alone {report.backprojection_dice:.3f})"
+    )
+    print(f"weights: {report.folder / 'best.safetensors'}")
+
+
+def _settings(pairs: list[str]) -> dict[str, object]:
+    wrong = [pair for pair in pairs if "=" not in pair[1:]]
+    if wrong:
+        raise InputError(f"--set takes KEY=VALUE, got {wrong[0]!r}")
+    parted = [pair.partition("=") for pair in pairs]
+    return {key: value for key, _, value in parted}
+
+
+def _source(args: argparse.Namespace, config: Any) -> Any:
+    from ..synthetic.case import CaseOptions
+    from .cases import DatasetCases, GeneratedCases
+
+    if args.data is not None:
+        return DatasetCases(args.data)
+    options = CaseOptions(side=args.side, motion=args.motion, corruption=args.corruption, thickness=args.thickness)
+    return GeneratedCases(options, config.seed, args.generate)

@@ -1,0 +1,94 @@
+"""What is known of the true vessels, put on any grid: from a generated tree, or from a dataset's truth.nii.gz."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import SimpleITK as sitk
+from numpy.typing import NDArray
+
+from ..centreline_tree import CentrelineTree
+from ..datatypes import VolumeGrid
+from ..errors import InputError
+from ..files import existing_file
+from ..synthetic.tubes import occupancy, tubes_of
+
+__all__ = ["TreeTruth", "VolumeTruth", "read_truth"]
+
+PARTS = 2
+"""A voxel's share is counted on PARTS^3 points spread evenly in it."""
+
+
+@dataclass(frozen=True, eq=False)
+class TreeTruth:
+    """The lumen of a tree: its tubes, exactly."""
+
+    tree: CentrelineTree
+
+    def occupancy(self, grid: VolumeGrid) -> NDArray[np.float32]:
+        """Return the share of each voxel (nx, ny, nz), 0 to 1, that lies in a vessel."""
+        fine = _finer(grid)
+        inside = np.zeros(fine.shape, dtype=np.float32)
+        inside[tuple(occupancy(tubes_of(self.tree), fine).indices.T)] = 1
+        return _shares(inside)
+
+
+@dataclass(frozen=True, eq=False)
+class VolumeTruth:
+    """A binary volume, as stored; outside it there is no vessel.
+
+    Attributes:
+        voxels: (nx, ny, nz).
+        to_index: (3, 4), LPS mm (x, y, z, 1) -> voxel index.
+    """
+
+    voxels: NDArray[np.bool_]
+    to_index: NDArray[np.float64]
+
+    def occupancy(self, grid: VolumeGrid) -> NDArray[np.float32]:
+        """Return the share of each voxel (nx, ny, nz), 0 to 1, that lies in a vessel voxel."""
+        fine = _finer(grid)
+        points = fine.centres(np.moveaxis(np.indices(fine.shape), 0, -1))
+        index = np.rint(points @ self.to_index[:, :3].T + self.to_index[:, 3]).astype(np.int64)
+        known = ((index >= 0) & (index < self.voxels.shape)).all(axis=-1)
+        inside = np.zeros(fine.shape, dtype=np.float32)
+        inside[known] = self.voxels[tuple(index[known].T)]
+        return _shares(inside)
+
+
+def read_truth(path: Path) -> VolumeTruth:
+    """Read a label volume (any format of SimpleITK, which states positions in LPS); what is not 0 is vessel.
+
+    Raises:
+        InputError: missing, not a 3D volume, or without any vessel.
+    """
+    sitk.ProcessObject.SetGlobalWarningDisplay(False)
+    try:
+        image = sitk.ReadImage(str(existing_file(path, "the truth")))
+    except RuntimeError:
+        raise InputError(f"not a volume that can be read: {path}; expected is the truth.nii.gz of a dataset") from None
+    if image.GetDimension() != 3 or image.GetNumberOfComponentsPerPixel() != 1:
+        raise InputError(f"a 3D volume with one value a voxel is needed: {path}")
+    voxels = sitk.GetArrayFromImage(image).T != 0
+    if not voxels.any():
+        raise InputError(f"the truth holds no vessel: {path}")
+    turn = np.reshape(image.GetDirection(), (3, 3)) * np.asarray(image.GetSpacing())
+    inverse = np.linalg.inv(turn)
+    return VolumeTruth(voxels, np.column_stack([inverse, -inverse @ np.asarray(image.GetOrigin())]))
+
+
+def _finer(grid: VolumeGrid) -> VolumeGrid:
+    """Return the grid whose voxels are the PARTS^3 parts of those of `grid`."""
+    spacing = np.asarray(grid.spacing_mm) / PARTS
+    origin = np.asarray(grid.origin_lps_mm) - spacing * (PARTS - 1) / 2
+    shape = tuple(PARTS * count for count in grid.shape)
+    return VolumeGrid(shape, tuple(spacing), tuple(origin))  # type: ignore[arg-type]
+
+
+def _shares(inside: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return the mean over each block of PARTS^3."""
+    x, y, z = (count // PARTS for count in inside.shape)
+    mean: NDArray[np.float32] = inside.reshape(x, PARTS, y, PARTS, z, PARTS).mean(axis=(1, 3, 5))
+    return mean
