@@ -87,7 +87,7 @@ def test_an_interrupted_dataset_goes_on_and_says_so(made, tmp_path):
         if fraction > 0.5:
             raise Cancelled
 
-    with pytest.raises(Cancelled):
+    with pytest.raises(Cancelled, match="2 of 3 cases are complete, the same command goes on"):
         synthesize(tmp_path / "d", OPTIONS, cases=3, seed=5, progress=stop)
     (case_folder(tmp_path / "d", 1) / "case.json").unlink()  # as if the machine had died in it
     (tmp_path / "d" / ".case00002.dead").mkdir()

@@ -21,7 +21,7 @@ from . import __version__
 from .checks import check_range
 from .datatypes import AngiogramView, SparseVolume
 from .engine import run_jobs
-from .errors import InputError
+from .errors import Cancelled, InputError
 from .progress import Progress, silent
 from .synthetic.acquisition import AngiogramRun, write_xa
 from .synthetic.case import CaseOptions, SyntheticCase, draw_case
@@ -83,15 +83,19 @@ def synthesize(
     try:
         run_jobs(job, missing, workers=workers, scheduler=scheduler, progress=progress)
     except OSError as error:
-        there = sum(_is_complete(path, number) for number in range(cases))
-        raise InputError(
-            f"the dataset {path} cannot be written: {error.strerror or error}; {there} of {cases} cases are complete, "
-            "the same command goes on from there"
-        ) from None
+        reason = f"the dataset {path} cannot be written: {error.strerror or error}"
+        raise InputError(f"{reason}; {_state(path, cases)}") from None
+    except (Cancelled, KeyboardInterrupt):
+        raise Cancelled(f"cancelled by the user; {_state(path, cases)}") from None
     finally:
         if fresh and not any(path.glob("case*")):  # nothing was made: leave nothing behind
             shutil.rmtree(path, ignore_errors=True)
     return DatasetReport(path, found, len(missing))
+
+
+def _state(path: Path, cases: int) -> str:
+    there = sum(_is_complete(path, number) for number in range(cases))
+    return f"{there} of {cases} cases are complete, the same command goes on from there"
 
 
 def _is_complete(path: Path, number: int) -> bool:
