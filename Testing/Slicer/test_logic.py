@@ -173,7 +173,9 @@ def test_worker_reports_bad_input_in_one_line(sphereNodes):
     logic = ReconstructionLogic(ThreadLauncher())
     heard = start(logic, sphereNodes, method="magic")
     logic.worker.wait(60)
-    assert heard["failed"] == [("unknown method 'magic'; available are visual_hull", False)]
+    (message, withLog) = heard["failed"][0]
+    assert message.startswith("unknown method 'magic'; available are visual_hull") and "\n" not in message
+    assert not withLog and len(heard["failed"]) == 1
     assert heard["finished"] == []
 
 
