@@ -7,6 +7,8 @@ from pathlib import Path
 import torch
 from xradiff.reconstruction.methods.gan.network import Generator3D
 from xradiff.reconstruction.methods.gan.recipe import Recipe as GanRecipe
+from xradiff.reconstruction.methods.sparse_diffusion.network import SparseDenoiser
+from xradiff.reconstruction.methods.sparse_diffusion.recipe import Recipe as SparseRecipe
 from xradiff.reconstruction.methods.unet3d.network import VesselUNet3D
 from xradiff.reconstruction.methods.unet3d.recipe import Recipe as UnetRecipe
 from xradiff.reconstruction.methods.unet3d_diffusion.network import NoisePredictor3D
@@ -27,6 +29,8 @@ TINY = NetworkConfig(
 
 SMALL_UNET = UnetRecipe(size=16, spacing_mm=3.0, channels=(8, 16), layers_per_level=1)
 SMALL_GAN = GanRecipe(size=16, spacing_mm=3.0, channels=(8, 16), critic_channels=(8, 16))
+
+SMALL_SPARSE = SparseRecipe(channels=(8, 16), view_channels=8, child_channels=8)
 
 
 def believer(config: NetworkConfig = TINY) -> NoisePredictor3D:
@@ -68,3 +72,17 @@ def write_gan(folder: Path, name: str = "gan_both") -> WeightsFile:
     torch.manual_seed(0)
     tensors = Generator3D(SMALL_GAN).state_dict()
     return save_weights(folder / f"{name}.safetensors", tensors, "gan", SMALL_GAN.to_json())
+
+
+def write_sparse_diffusion(folder: Path, name: str = "sparse_diffusion_both") -> WeightsFile:
+    """Write a sparse denoiser that takes what all masks hold for the truth: logit = -10 (edge distance in mm)."""
+    torch.manual_seed(0)
+    network = SparseDenoiser(SMALL_SPARSE)
+    for tensor in network.head.parameters():
+        tensor.data.zero_()
+    edge = SMALL_SPARSE.child_channels  # the first of what is told of a child
+    network.head[0].weight.data[0, edge], network.head[0].weight.data[1, edge] = -10.0, 10.0
+    network.head[2].weight.data[0, :2] = torch.tensor([1.0, -1.0])  # silu(z) - silu(-z) = z
+    return save_weights(
+        folder / f"{name}.safetensors", network.state_dict(), "sparse_diffusion", SMALL_SPARSE.to_json()
+    )

@@ -25,11 +25,12 @@ every_method = pytest.mark.parametrize("name", registry.METHODS)
 @pytest.fixture(autouse=True, scope="module")
 def small_weights(tmp_path_factory):
     """Weights that every learned method can find and whose answer is known, instead of trained ones."""
-    from small_networks import write_believer, write_gan, write_unet3d
+    from small_networks import write_believer, write_gan, write_sparse_diffusion, write_unet3d
 
     folder = tmp_path_factory.mktemp("weights")
     write_believer(folder)
     write_gan(folder)
+    write_sparse_diffusion(folder)
     write_unet3d(folder)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XRADIFF_WEIGHTS", str(folder))

@@ -23,6 +23,8 @@ from xradiff.dataset import synthesize
 from xradiff.datatypes import SparseVolume, VolumeGrid
 from xradiff.errors import Cancelled, InputError
 from xradiff.export.volumes import shared_box, write_volume
+from xradiff.geometry import camera_of
+from xradiff.geometry.epipolar import epipolar_normal
 from xradiff.quantification import dice
 from xradiff.reconstruction import registry
 from xradiff.reconstruction.backprojection import cube_around
@@ -33,10 +35,11 @@ from xradiff.training.batches import batch_stream, cases_of_step, make_example
 from xradiff.training.cases import DatasetCases, GeneratedCases
 from xradiff.training.config import TrainingConfig
 from xradiff.training.loop import train
+from xradiff.training.mixtures import MixedCases, aligned
 from xradiff.training.networks import Networks
 from xradiff.training.processes import Processes
 from xradiff.training.truth import TreeTruth, VolumeTruth, read_truth
-from xradiff.training.validation import dice_per_case
+from xradiff.training.validation import dice_of
 
 OPTIONS = CaseOptions(image_px=128)
 CASES = GeneratedCases(OPTIONS, seed=5, count=10)
@@ -412,9 +415,10 @@ def test_dice_is_that_of_the_metrics():
     generator = torch.Generator().manual_seed(0)
     a, b = torch.rand((2, 3, 1, 4, 4, 4), generator=generator)
     a[2], b[2] = 0, 0
-    expected = [dice((x >= 0.5).numpy(), (y >= 0.5).numpy()) for x, y in zip(a, b, strict=True)]
-    np.testing.assert_allclose(dice_per_case(a, b), expected, rtol=1e-6)
-    assert expected[2] == 1
+    for x, y in zip(a, b, strict=True):
+        assert dice_of(x, y) == pytest.approx(dice((x >= 0.5).numpy(), (y >= 0.5).numpy()))
+    assert dice_of(a[2], b[2]) == 1
+    assert dice_of(torch.ones(6), torch.ones(6), missed=4) == pytest.approx(2 * 6 / (6 + 10))
 
 
 # the other networks that are trained
@@ -437,3 +441,60 @@ def test_the_diffusion_network_is_trained_by_the_same_loop(sphere_views, tmp_pat
     assert DiffusionRecipe.from_json(file.recipe).network == TINY != NetworkConfig()
     with pytest.raises(InputError, match="channels must be whole numbers"):
         kind.from_settings({"channels": "a"})
+
+
+# mixtures
+
+
+class _SomeUnusable:
+    """Drawn cases of which number 1 cannot be used."""
+
+    count, drawn = 4, True
+
+    def case(self, number):
+        if number == 1:
+            raise InputError("nothing to see")
+        return CASES.case(number)
+
+
+def test_an_unusable_drawn_case_is_replaced_by_another_drawn_one():
+    example = registry.load_trainable(registry.method_spec("unet3d")).from_settings(dict(SMALL)).example
+    found, other = make_example(_SomeUnusable(), example, 1), make_example(CASES, example, 5)
+    assert torch.equal(found["volume"], other["volume"])
+
+
+def test_a_mixture_draws_each_kind_in_its_share_and_the_number_alone_decides():
+    source = MixedCases("broad", 3, 100)
+    views = [len(source.case(number)[0]) for number in range(40)]
+    assert set(views) == {2, 3, 4} and views.count(2) > 25
+    assert views == [len(MixedCases("broad", 3, 100).case(number)[0]) for number in range(40)]
+    with pytest.raises(InputError, match="mixture must be one of exact, broad, got 'all'"):
+        MixedCases("all", 0, 10)
+
+
+def test_moved_cases_are_aligned_as_calibration_would():
+    """The views' geometry follows the mean shift: across the epipolar planes to 0.15 mm (SD)."""
+    case = draw_case(CaseOptions(motion="rigid", image_px=128), 3, 0)
+    truth = np.asarray(case.parameters["true_shift_lps_mm"][1])
+    normal = epipolar_normal(*(camera_of(view) for view in case.views))
+    errors = []
+    for seed in range(30):
+        moved = aligned(case, np.random.default_rng(seed))
+        assert moved[0] is case.views[0]
+        errors.append(np.asarray(moved[1].acquisition.table_shift_mm) - truth)
+    assert np.std(np.array(errors) @ normal) == pytest.approx(0.15, rel=0.4)
+    assert np.linalg.norm(errors, axis=1).mean() > 1
+
+
+def test_training_begins_with_given_weights_and_run_json_says_so(whole, tmp_path):
+    train("unet3d", CASES, config(steps=1), tmp_path, settings=dict(SMALL), begin=whole / "last.safetensors")
+    begun = json.loads((tmp_path / "run.json").read_text())["begun_with"]
+    assert begun == f"weights of SHA-256 {open_weights(whole / 'last.safetensors', 'unet3d').sha256}"
+    state = torch.load(tmp_path / "checkpoint.pt", weights_only=True)["networks"]["module"]
+    before, fresh = weights(whole), tmp_path / "fresh"
+    run(fresh, steps=1)
+    far = torch.load(fresh / "checkpoint.pt", weights_only=True)["networks"]["module"]
+    name = next(iter(before))
+    assert (state[name] - before[name]).abs().max() < (far[name] - before[name]).abs().max()
+    with pytest.raises(InputError, match="the weight file"):
+        train("unet3d", CASES, config(steps=1), tmp_path / "x", settings=dict(SMALL), begin=tmp_path / "missing")

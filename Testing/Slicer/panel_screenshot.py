@@ -119,14 +119,14 @@ def reconstructDemo() -> tuple[list, object, object]:
     """Return the bundled case's views, the method's description and the result, as Apply makes them."""
     sys.path.insert(0, str(MODULE))
     from xradiff.pipeline import reconstruct
-    from xradiff.reconstruction.registry import list_methods
+    from xradiff.reconstruction.registry import DEFAULT, method_spec
     from xradiff.views import read_view
 
     demo = MODULE / "Resources" / "SampleData" / "demo"
     views = [
         read_view(demo / f"view{index}.png", demo / f"view{index}.json", name=f"Demo view {index}") for index in (0, 1)
     ]
-    return views, list_methods()[0], reconstruct(views)
+    return views, method_spec(DEFAULT), reconstruct(views)
 
 
 def fill(form: QWidget) -> None:
@@ -162,7 +162,7 @@ def fill(form: QWidget) -> None:
     find("methodSelector").addItem(method.title)
     about = f"About {method.seconds_cpu:g} s and {method.memory_gb:g} GB of memory."
     find("methodDescriptionLabel").setText(f"{method.description} {about}")
-    find("deviceLabel").setText("CPU: this method does not use a GPU")
+    find("deviceLabel").setText("CPU: this PyTorch was built for the CPU only")
     find("applyButton").setEnabled(True)
     find("progressBar").setVisible(False)
     fits = " and ".join(f"{fit.coverage:.1%}" for fit in result.fits)

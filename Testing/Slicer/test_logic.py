@@ -122,7 +122,9 @@ def assertSphere(outputs):
 
 def test_reconstruct_in_this_process(sphereNodes):
     said = []
-    outputs = ReconstructionLogic().reconstruct(sphereNodes, progress=lambda fraction, message: said.append(fraction))
+    outputs = ReconstructionLogic().reconstruct(
+        sphereNodes, method="visual_hull", progress=lambda fraction, message: said.append(fraction)
+    )
     assertSphere(outputs)
     assert said == sorted(said) and said[-1] == 1
 
@@ -147,7 +149,7 @@ def start(logic, nodes, **options):
 
 def test_reconstruct_in_a_worker_process_gives_the_same(sphereNodes):
     logic = ReconstructionLogic(ThreadLauncher())
-    heard = start(logic, sphereNodes, spacingMm=1.0)
+    heard = start(logic, sphereNodes, method="visual_hull", spacingMm=1.0)
     assert logic.running
     with pytest.raises(RuntimeError, match="running already"):
         start(logic, sphereNodes)
@@ -157,7 +159,7 @@ def test_reconstruct_in_a_worker_process_gives_the_same(sphereNodes):
     assert max(heard["progress"]) == 1
     assert [fit.view_name for fit in heard["finished"][0].fits] == ["sphere 0", "sphere 1"]
     assert (logic.resultFolder / "report.html").exists()
-    here = logic.reconstruct(sphereNodes, spacingMm=1.0)
+    here = logic.reconstruct(sphereNodes, method="visual_hull", spacingMm=1.0)
     there = heard["finished"][0]
     np.testing.assert_allclose(
         sparseFromVolume(there.probability).points_lps_mm(),

@@ -97,13 +97,13 @@ def test_self_test_passes(module, monkeypatch, withPsutil):
 def test_console_recipe(module):
     from XRADiffSlicerLib.SampleData import loadDemo
 
-    outputs = module.XRADiffSlicerLogic().reconstruct(loadDemo(), spacingMm=1.0)
+    outputs = module.XRADiffSlicerLogic().reconstruct(loadDemo(), method="visual_hull", spacingMm=1.0)
     assert outputs.segmentation.GetSegmentation().GetNumberOfSegments() == 1
 
 
 def test_logic_has_typed_parameters(module):
     parameters = module.XRADiffSlicerLogic().getParameterNode()
-    assert (parameters.method, parameters.spacingMm, parameters.calibrate) == ("visual_hull", 0.5, True)
+    assert (parameters.method, parameters.spacingMm, parameters.calibrate) == ("sparse_diffusion", 0.5, True)
     assert (parameters.syntheticSide.value, parameters.syntheticFrames) == ("right", 0)
     again = module.XRADiffSlicerLogic().getParameterNode()
     assert again.parameterNode is parameters.parameterNode

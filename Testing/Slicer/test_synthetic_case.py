@@ -99,7 +99,7 @@ def test_every_form_of_the_truth_lies_at_the_same_place(still):
 
 def test_views_are_accepted_and_compared_with_the_truth(still):
     logic = ReconstructionLogic()
-    outputs = logic.reconstruct(still.views, spacingMm=1.0)
+    outputs = logic.reconstruct(still.views, method="visual_hull", spacingMm=1.0)
     assert 0.1 < outputs.truthDice < 1
     assert all(fit.coverage > 0.95 for fit in outputs.fits)
 

@@ -127,9 +127,11 @@ def test_no_file_chosen_changes_nothing(ready):
 
 
 def test_methods_come_from_the_registry(panel):
-    from xradiff.reconstruction.registry import list_methods
+    from xradiff.reconstruction.registry import DEFAULT, list_methods, method_spec
 
     assert panel.ui.methodSelector.items == [(spec.title, spec.name) for spec in list_methods()]
+    assert method_spec(DEFAULT).description in panel.ui.methodDescriptionLabel.text
+    panel.ui.methodSelector.currentIndexChanged.emit(0)
     assert list_methods()[0].description in panel.ui.methodDescriptionLabel.text
     assert panel.ui.deviceLabel.text == "CPU: this method does not use a GPU"
     for choice in (0, list_methods()[0].title):
@@ -143,7 +145,7 @@ def test_apply_starts_and_becomes_cancel(ready):
     ready.ui.applyButton.clicked.emit(False)
     call = ready.logic.call
     assert call.views == [ready.parameters.view0, ready.parameters.view1]
-    assert (call.method, call.spacingMm, call.calibrate) == ("visual_hull", 0.8, True)
+    assert (call.method, call.spacingMm, call.calibrate) == ("sparse_diffusion", 0.8, True)
     assert call.outputs.segmentation is None
     assert (ready.ui.applyButton.text, ready.ui.applyButton.enabled) == ("Cancel", True)
     call.onProgress(0.42, "intersecting")
@@ -197,6 +199,7 @@ def test_run_that_cannot_start_says_why(ready, declined):
 
 
 def test_apply_with_the_visual_hull_asks_for_nothing(ready):
+    ready.parameters.method = "visual_hull"
     ready.ui.applyButton.clicked.emit(False)
     assert ready.application.ensured == [()]
     assert application.requirementsFor(()) == []

@@ -85,7 +85,8 @@ def _ensureTorch() -> None:
         import PyTorchUtils
     except ModuleNotFoundError:
         raise RuntimeError(
-            "this method needs PyTorch: install the extension PyTorch in the Extensions Manager and restart Slicer"
+            "this method needs PyTorch: install the extension PyTorch in the Extensions Manager and restart Slicer; "
+            "the visual hull needs nothing more"
         ) from None
     if PyTorchUtils.PyTorchUtilsLogic().installTorch(askConfirmation=True, torchVersionRequirement=">=2.4") is None:
         raise RuntimeError("this method needs PyTorch, and its installation was declined")

@@ -59,7 +59,7 @@ def workerArguments(
     files: Sequence[tuple[Path, Path]],
     result: Path,
     *,
-    method: str = "visual_hull",
+    method: str = "auto",
     settings: Mapping[str, object] | None = None,
     side: str = "auto",
     calibrate: bool = True,

@@ -42,7 +42,7 @@ class ReconstructionLogic:
         views: Sequence[Any],
         geometry: Sequence[Any] | None = None,
         *,
-        method: str = "visual_hull",
+        method: str = "auto",
         settings: Mapping[str, object] | None = None,
         side: str = "auto",
         calibrate: bool = True,

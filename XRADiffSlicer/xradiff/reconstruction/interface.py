@@ -34,12 +34,14 @@ class ReconstructionInputs:
         spacing_mm: voxel spacing of the result.
         side: "left", "right" or "auto".
         device: "cpu" or "cuda".
+        tolerance_mm: by how much the masks may disagree after calibration; 0 where the views are exact.
     """
 
     views: tuple[AngiogramView, ...]
     spacing_mm: float = 0.5
     side: str = "auto"
     device: str = "cpu"
+    tolerance_mm: float = 0.0
 
 
 @dataclass(frozen=True, eq=False)

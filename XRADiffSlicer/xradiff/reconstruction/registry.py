@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import importlib.util
 from typing import TYPE_CHECKING, Any
 
 from ..errors import InputError, MissingDependencyError
@@ -12,9 +13,19 @@ if TYPE_CHECKING:
     from .interface import ReconstructionMethod
     from .trainable import Trainable
 
-__all__ = ["METHODS", "config_class", "list_methods", "load_method", "load_trainable", "method_spec"]
+__all__ = [
+    "DEFAULT",
+    "METHODS",
+    "chosen_method",
+    "config_class",
+    "list_methods",
+    "load_method",
+    "load_trainable",
+    "method_spec",
+]
 
-METHODS = ("visual_hull", "unet3d_diffusion", "unet3d", "gan")
+DEFAULT, FALLBACK = "sparse_diffusion", "visual_hull"
+METHODS = ("visual_hull", "sparse_diffusion", "unet3d_diffusion", "unet3d", "gan")
 
 
 def list_methods() -> tuple[MethodSpec, ...]:
@@ -32,6 +43,24 @@ def method_spec(name: str) -> MethodSpec:
         raise InputError(f"unknown method {name!r}; available are {', '.join(METHODS)}")
     spec: MethodSpec = importlib.import_module(f"{__package__}.methods.{name}.spec").SPEC
     return spec
+
+
+def chosen_method(name: str) -> tuple[MethodSpec, tuple[str, ...]]:
+    """Return the spec of the method called `name`, and what the user should know of the choice.
+
+    "auto" is the default method; where a package it needs is missing, the visual hull, which needs none.
+
+    Raises:
+        InputError: there is no such method.
+    """
+    if name != "auto":
+        return method_spec(name), ()
+    spec = method_spec(DEFAULT)
+    missing = [package for package in spec.needs if importlib.util.find_spec(package) is None]
+    if not missing:
+        return spec, ()
+    told = f"{spec.title}, the default, needs {', '.join(missing)}: the visual hull was used instead."
+    return method_spec(FALLBACK), (told,)
 
 
 def config_class(spec: MethodSpec) -> type:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from ..datatypes import AngiogramView, VolumeGrid
+from ..datatypes import AngiogramView, SparseVolume, VolumeGrid
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -26,10 +26,21 @@ __all__ = ["ExampleMaker", "Trainable", "VesselTruth"]
 
 
 class VesselTruth(Protocol):
-    """The true vessels of a case, on any grid."""
+    """The true vessels of a case, on any grid.
+
+    Attributes:
+        side: "left" or "right", "" where it is not known.
+    """
+
+    @property
+    def side(self) -> str: ...
 
     def occupancy(self, grid: VolumeGrid) -> NDArray[np.float32]:
         """Return the share of each voxel (nx, ny, nz), 0 to 1, that lies in a vessel."""
+        ...
+
+    def voxels(self, grid: VolumeGrid) -> SparseVolume:
+        """Return the voxels whose centre lies in a vessel; needs no memory for the whole grid."""
         ...
 
 
@@ -37,7 +48,14 @@ class ExampleMaker(Protocol):
     """Makes one example; has no network and can be pickled, since it also runs in worker processes."""
 
     def __call__(self, views: Sequence[AngiogramView], truth: VesselTruth) -> dict[str, Tensor]:
-        """Return float tensors without a batch axis; "volume" holds the truth that the metrics compare with."""
+        """Return tensors without a batch axis; "volume" holds the truth that the metrics compare with.
+
+        Where there is a "missed" it counts the true voxels that "volume" leaves out.
+        """
+        ...
+
+    def join(self, examples: Sequence[dict[str, Tensor]]) -> dict[str, Tensor]:
+        """Return one batch of several examples."""
         ...
 
 
@@ -79,7 +97,7 @@ class Trainable(Protocol):
         ...
 
     def probabilities(self, network: nn.Module, batch: Batch, generator: Generator) -> Tensor:
-        """Return what `network`, a copy of the own one, answers: (B, 1, N, N, N) in [0, 1], as "volume" is."""
+        """Return what `network`, a copy of the own one, answers: in [0, 1], of the shape of "volume"."""
         ...
 
     def save(self, path: Path, network: nn.Module, source: str) -> None:

@@ -24,7 +24,15 @@ from ..resources import resource
 if TYPE_CHECKING:
     from torch import Tensor
 
-__all__ = ["WeightsFile", "find_weights", "open_weights", "read_tensors", "save_weights", "weights_folders"]
+__all__ = [
+    "WeightsFile",
+    "find_weights",
+    "open_weights",
+    "read_tensors",
+    "save_weights",
+    "weights_card",
+    "weights_folders",
+]
 
 SUFFIX = ".safetensors"
 LARGEST_HEADER = 100_000_000
@@ -88,6 +96,22 @@ def find_weights(name: str, how_to_get: str) -> Path:
             return folder / f"{name}{SUFFIX}"
     places = ", ".join(str(folder) for folder in folders)
     raise MissingDependencyError(f"the weights {name}{SUFFIX} are in none of: {places}; {how_to_get}")
+
+
+def weights_card(name: str, method: str) -> str:
+    """Return where the weights called `name` are, that their checksum is right, and their model card.
+
+    Raises:
+        InputError: the file is damaged or for another method.
+    """
+    try:
+        path = find_weights(name, "see the method's README")
+    except MissingDependencyError as missing:
+        return f"Weights {name}: {missing}"
+    weights = open_weights(path, method)
+    card = path.with_suffix(".md")
+    told = card.read_text(encoding="utf-8").rstrip() if card.is_file() else weights.recipe.get("source", "")
+    return f"Weights {name}: {path}, SHA-256 {weights.sha256} (checked)\n\n{told}".rstrip()
 
 
 def open_weights(path: Path, method: str) -> WeightsFile:

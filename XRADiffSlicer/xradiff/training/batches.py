@@ -18,6 +18,7 @@ from .cases import CaseSource
 __all__ = ["batch_stream", "cases_of_step", "make_example"]
 
 Example = dict[str, Tensor]
+DRAWS = 3
 
 
 @lru_cache(maxsize=2)
@@ -32,15 +33,17 @@ def cases_of_step(step: int, batch: int, cases: int, seed: int) -> list[int]:
 
 
 def make_example(source: CaseSource, example: ExampleMaker, number: int) -> Example:
-    """Return the example of a case.
+    """Return the example of a case. One that was drawn and cannot be used is replaced by another drawn one.
 
     Raises:
         InputError: the case cannot be used; names it.
     """
-    try:
-        return example(*source.case(number))
-    except InputError as error:
-        raise InputError(f"training case {number} cannot be used: {error}") from None
+    for attempt in range(DRAWS if source.drawn else 1):
+        try:
+            return example(*source.case(number + attempt * source.count))
+        except InputError as error:
+            wrong = error
+    raise InputError(f"training case {number} cannot be used: {wrong}")
 
 
 def batch_stream(
@@ -55,7 +58,7 @@ def batch_stream(
         _Examples(source, example),
         batch_sampler=numbers,
         num_workers=workers,
-        collate_fn=_joined,
+        collate_fn=_Join(example),
         worker_init_fn=_leave_signals_to_parent,
         multiprocessing_context="spawn" if workers else None,
         generator=torch.Generator(),  # not the global one: resuming must change nothing
@@ -79,13 +82,17 @@ class _Examples(Dataset[Example | str]):
             return str(error)
 
 
-def _joined(examples: Sequence[Example | str]) -> Example | str:
-    """Stack examples along a new first axis."""
-    wrong = [example for example in examples if isinstance(example, str)]
-    if wrong:
-        return wrong[0]
-    right = [example for example in examples if not isinstance(example, str)]
-    return {name: torch.stack([example[name] for example in right]) for name in right[0]}
+class _Join:
+    """Examples -> batch, or the first text."""
+
+    def __init__(self, example: ExampleMaker) -> None:
+        self.example = example
+
+    def __call__(self, examples: Sequence[Example | str]) -> Example | str:
+        for example in examples:
+            if isinstance(example, str):
+                return example
+        return self.example.join([example for example in examples if not isinstance(example, str)])
 
 
 def _leave_signals_to_parent(worker: int) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -20,10 +21,18 @@ Case = tuple[tuple[AngiogramView, ...], VesselTruth]
 
 
 class CaseSource(Protocol):
-    """Cases by number, 0 to `count` - 1; can be pickled, since worker processes read it too."""
+    """Cases by number, 0 to `count` - 1; can be pickled, since worker processes read it too.
+
+    Attributes:
+        count: number of cases.
+        drawn: whether cases are drawn by their numbers, which then may be `count` and more too.
+    """
 
     @property
     def count(self) -> int: ...
+
+    @property
+    def drawn(self) -> bool: ...
 
     def case(self, number: int) -> Case:
         """Return views and truth; the same number gives the same case."""
@@ -41,6 +50,7 @@ class GeneratedCases:
     options: CaseOptions
     seed: int
     count: int
+    drawn = True
 
     def case(self, number: int) -> Case:
         """Return views and truth of case `number`."""
@@ -61,6 +71,7 @@ class DatasetCases:
 
     def __init__(self, folder: str | Path) -> None:
         self.folder = Path(folder).expanduser().resolve()
+        self.drawn = False
         self._names = sorted(path.parent.name for path in self.folder.glob("case*/case.json"))
         if not self._names:
             raise InputError(f"{folder} holds no case; make some with: python -m xradiff synthesize --out {folder}")
@@ -79,8 +90,17 @@ class DatasetCases:
         folder = self.folder / self._names[number]
         images = sorted(folder.glob("view*.png"))
         views = [read_view(image, image.with_suffix(".json"), name=f"{folder.name}/{image.stem}") for image in images]
-        return with_masks(views), read_truth(folder / "truth.nii.gz")
+        return with_masks(views), read_truth(folder / "truth.nii.gz", _side(folder))
 
     def describe(self) -> dict[str, Any]:
         """Return folder and number of cases."""
         return {"dataset": str(self.folder), "cases": self.count}
+
+
+def _side(folder: Path) -> str:
+    """Return the side that case.json tells, "" where it tells none."""
+    try:
+        told = json.loads((folder / "case.json").read_text(encoding="utf-8")).get("side", "")
+    except (OSError, ValueError, AttributeError):
+        return ""
+    return told if told in ("left", "right") else ""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import os
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ def add_parser(subparsers: Any) -> argparse.ArgumentParser:
     cases = parser.add_mutually_exclusive_group(required=True)
     cases.add_argument("--data", type=Path, metavar="DIR", help="a dataset folder, made with `synthesize`")
     cases.add_argument("--generate", type=int, metavar="N", help="draw N synthetic cases in memory instead")
+    add("--mixture", metavar="NAME", help="draw cases of several kinds: exact or broad; replaces the options below")
     add("--side", choices=("left", "right", "drawn"), default="drawn", help="of generated cases (default %(default)s)")
     add("--motion", default="none", metavar="KIND", help="of generated cases: none, rigid, heart or image")
     add(
@@ -31,6 +33,9 @@ def add_parser(subparsers: Any) -> argparse.ArgumentParser:
     add("--thickness", default="lumen", metavar="KIND", help="of generated trees: lumen, cta_label or manual_mask")
     add("--set", action="append", default=[], metavar="KEY=VALUE", help="a setting of the method's recipe")
     add("--out", type=Path, required=True, metavar="DIR", help="folder of the run; an interrupted one is continued")
+    add(
+        "--begin", type=Path, metavar="WEIGHTS", help="weights of the same recipe to begin with instead of random ones"
+    )
     _config_options(parser)
     parser.set_defaults(command=run)
     return parser
@@ -53,6 +58,8 @@ def run(args: argparse.Namespace, progress: Progress) -> None:
     Raises:
         InputError, MissingDependencyError, Cancelled: see `loop.train`.
     """
+    # oneDNN keeps what it compiled for each shape, and sparse cases all have other ones: gigabytes after an hour
+    os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "32")
     from .config import TrainingConfig
 
     names = [field.name for field in dataclasses.fields(TrainingConfig)]
@@ -60,7 +67,9 @@ def run(args: argparse.Namespace, progress: Progress) -> None:
     settings = _settings(args.set)
     from .loop import train
 
-    report = train(args.method, _source(args, config), config, args.out, settings=settings, progress=progress)
+    report = train(
+        args.method, _source(args, config), config, args.out, settings=settings, begin=args.begin, progress=progress
+    )
     if args.progress == "json":
         emit_json("result", **(dataclasses.asdict(report) | {"folder": str(report.folder)}))
         return
@@ -82,8 +91,11 @@ def _settings(pairs: list[str]) -> dict[str, object]:
 def _source(args: argparse.Namespace, config: Any) -> Any:
     from ..synthetic.case import CaseOptions
     from .cases import DatasetCases, GeneratedCases
+    from .mixtures import MixedCases
 
     if args.data is not None:
         return DatasetCases(args.data)
+    if args.mixture is not None:
+        return MixedCases(args.mixture, config.seed, args.generate)
     options = CaseOptions(side=args.side, motion=args.motion, corruption=args.corruption, thickness=args.thickness)
     return GeneratedCases(options, config.seed, args.generate)

@@ -13,9 +13,11 @@ from torch import Tensor
 
 from .. import __version__
 from ..errors import Cancelled, InputError
+from ..files import existing_file
 from ..progress import Progress, silent
 from ..reconstruction.registry import load_trainable, method_spec
 from ..reconstruction.trainable import Trainable
+from ..reconstruction.weights import open_weights, read_tensors
 from .batches import batch_stream, cases_of_step, make_example
 from .cases import CaseSource
 from .config import TrainingConfig
@@ -55,6 +57,7 @@ def train(
     folder: Path,
     *,
     settings: dict[str, object] | None = None,
+    begin: Path | None = None,
     progress: Progress = silent,
 ) -> TrainingReport:
     """Train a method's networks, or go on with the run that is in `folder`.
@@ -67,6 +70,7 @@ def train(
         config: of the run.
         folder: for checkpoints and weights.
         settings: of the method's recipe.
+        begin: weights of the same method and recipe to begin with; random ones without.
         progress: told after each step by the first process; may raise Cancelled.
 
     Raises:
@@ -78,11 +82,25 @@ def train(
     with torch.random.fork_rng():
         torch.manual_seed(config.seed)
         trainable = kind.from_settings(settings or {})
+    begun = "random weights" if begin is None else _begin(method, trainable, begin)
     processes = Processes(config)
     try:
-        return _Run(method, trainable, source, config, folder, processes).run(progress if processes.first else silent)
+        run = _Run(method, trainable, source, config, folder, processes, begun)
+        return run.run(progress if processes.first else silent)
     finally:
         processes.end()
+
+
+def _begin(method: str, trainable: Trainable, path: Path) -> str:
+    """Fill the network with the weights of a file and return what run.json says of them.
+
+    Raises:
+        InputError: they do not fit.
+    """
+    weights = open_weights(existing_file(path.expanduser(), "the weight file"), method)
+    expected = {name: tuple(tensor.shape) for name, tensor in trainable.network.state_dict().items()}
+    trainable.network.load_state_dict(read_tensors(weights, expected))
+    return f"weights of SHA-256 {weights.sha256}"
 
 
 class _Run:
@@ -96,10 +114,12 @@ class _Run:
         config: TrainingConfig,
         folder: Path,
         processes: Processes,
+        begun: str,
     ) -> None:
         self.method, self.source, self.config, self.processes = method, source, config, processes
         self.training, self.held_out = config.split(source.count)
         record = {"method": method, "recipe": trainable.recipe, "training": asdict(config), "data": source.describe()}
+        record["begun_with"] = begun
         versions = {"xradiff": __version__, "torch": torch.__version__}
         self.folder = RunFolder(folder, record | {"versions": versions})
         processes.wait()  # until all have looked at the folder

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from ..reconstruction.trainable import Trainable
 
-__all__ = ["chance", "dice_per_case", "validation_scores"]
+__all__ = ["chance", "dice_of", "validation_scores"]
 
 THRESHOLD = 0.5
 
@@ -21,11 +21,17 @@ def chance(*key: int) -> torch.Generator:
     return torch.Generator().manual_seed(seed)
 
 
-def dice_per_case(probabilities: Tensor, volume: Tensor) -> Tensor:
-    """Return the Dice overlap (B,) of the voxels of at least 0.5 in each; 1 where both are empty."""
-    found, true = (tensor.flatten(1) >= THRESHOLD for tensor in (probabilities, volume))
-    both, total = (found & true).sum(1), found.sum(1) + true.sum(1)
-    return torch.where(total > 0, 2 * both / total.clamp(min=1), 1.0)
+def dice_of(probabilities: Tensor, volume: Tensor, missed: float = 0.0) -> float:
+    """Return the Dice overlap of the voxels of at least 0.5 in two tensors of one shape; 1 where both are empty.
+
+    Args:
+        probabilities: of one case.
+        volume: the truth.
+        missed: true voxels that `volume` leaves out.
+    """
+    found, true = probabilities >= THRESHOLD, volume >= THRESHOLD
+    total = float(found.sum() + true.sum()) + missed
+    return 2 * float((found & true).sum()) / total if total else 1.0
 
 
 @torch.no_grad()
@@ -40,10 +46,12 @@ def validation_scores(
     network.eval()
     sums = torch.zeros(3, dtype=torch.float64)
     for number, example in enumerate(examples):
-        batch = {name: tensor[None].to(device) for name, tensor in example.items()}
+        joined = trainable.example.join([dict(example)])
+        batch = {name: tensor.to(device) for name, tensor in joined.items()}
         answer = trainable.probabilities(network, batch, chance(seed, number))
-        sums[0] += float(dice_per_case(answer, batch["volume"])[0])
+        missed = float(batch["missed"].sum()) if "missed" in batch else 0.0
+        sums[0] += dice_of(answer, batch["volume"], missed)
         if "backprojection" in batch:
-            sums[1] += float(dice_per_case(batch["backprojection"], batch["volume"])[0])
+            sums[1] += dice_of(batch["backprojection"], batch["volume"], missed)
         sums[2] += 1
     return sums

@@ -50,6 +50,7 @@ def _widened(tree: CentrelineTree, factor: float, uneven: float, rng: np.random.
     radii = []
     for branch in tree:
         noise = ndimage.gaussian_filter1d(rng.normal(size=len(branch.radii_mm)), _WAVE_MM * _POINTS_PER_MM / 4)
+        noise -= noise.mean()  # a short branch is all but constant here
         radii.append(branch.radii_mm * factor * np.exp(uneven * noise / max(float(noise.std()), 1e-9)))
     return tree.with_radii(np.concatenate(radii))
 

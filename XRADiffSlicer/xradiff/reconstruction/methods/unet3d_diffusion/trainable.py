@@ -49,6 +49,10 @@ class DiffusionExample:
             "views": encoded,
         }
 
+    def join(self, examples: Sequence[dict[str, Tensor]]) -> dict[str, Tensor]:
+        """Stack the examples along a new first axis."""
+        return {name: torch.stack([example[name] for example in examples]) for name in examples[0]}
+
 
 class DiffusionTrainable:
     """XRA-Diff's noise prediction, with Adam and the paper's learning rate; validated by sampling as a user would."""

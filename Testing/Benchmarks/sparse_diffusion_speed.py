@@ -1,0 +1,88 @@
+"""What a case costs with the sparse diffusion, stage by stage, and the published dense network on the same CPU.
+
+Ten guided steps of the dense network are 20 calls; one is timed (bfloat16, the faster way) where 12 GB are free.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+
+import psutil
+from bench_tools import measure, write_table
+
+SEED, CASES = 990_001, 3
+STAGES = ("masks and blocks", "network, 1 step", "network, 4 steps", "whole method")
+
+
+def stage(name: str, side: str):
+    """Return a function that does one stage for all cases."""
+    import numpy as np
+    from xradiff.progress import silent
+    from xradiff.reconstruction.interface import ReconstructionInputs
+    from xradiff.reconstruction.methods.sparse_diffusion.case import prepare_case
+    from xradiff.reconstruction.methods.sparse_diffusion.config import SparseDiffusionConfig
+    from xradiff.reconstruction.methods.sparse_diffusion.method import (
+        SparseDiffusion,
+        load_denoiser,
+        probabilities_of,
+    )
+    from xradiff.reconstruction.methods.sparse_diffusion.recipe import Recipe
+    from xradiff.reconstruction.weights import find_weights, open_weights
+    from xradiff.synthetic.case import CaseOptions, draw_case
+
+    views = [draw_case(CaseOptions(side=side), SEED, number).views for number in range(CASES)]
+    if name == "masks and blocks":
+        return lambda: [prepare_case(each, 0.5) for each in views]
+    inputs = [ReconstructionInputs(each, 0.5, side) for each in views]
+    if name == "whole method":
+        method = SparseDiffusion()
+        return lambda: [
+            method.reconstruct(one, SparseDiffusionConfig(), generator=np.random.default_rng(0), progress=silent)
+            for one in inputs
+        ]
+    weights = open_weights(find_weights("sparse_diffusion_both", "train some"), "sparse_diffusion")
+    recipe = Recipe.from_json(weights.recipe)
+    network, cases = load_denoiser(weights, recipe, "cpu"), [prepare_case(each, 0.5) for each in views]
+    config = SparseDiffusionConfig(steps=4 if "4" in name else 1)
+    return lambda: [
+        probabilities_of(
+            network, case, one, recipe, config, generator=np.random.default_rng(0), progress=silent
+        )
+        for case, one in zip(cases, inputs, strict=True)
+    ]  # fmt: skip
+
+
+def published_call():
+    """Return a call of the published network, with random weights."""
+    import torch
+    from xradiff.reconstruction.methods.unet3d_diffusion.network import Condition, NoisePredictor3D
+    from xradiff.reconstruction.methods.unet3d_diffusion.recipe import NetworkConfig
+
+    network = NoisePredictor3D(NetworkConfig()).eval().requires_grad_(False)
+    volume = torch.randn(1, 1, 60, 60, 60)
+    condition = Condition(torch.randn(1, 1, 1024), torch.rand_like(volume))
+
+    def run():
+        with torch.autocast("cpu", torch.bfloat16):
+            return network(volume, torch.tensor([500]), condition)
+
+    return run
+
+
+def main() -> None:
+    rows = []
+    for name in STAGES:
+        found = [measure(partial(stage, name, side), 3) for side in ("left", "right")]
+        rows.append([name, *(f"{one['median'] / CASES:.2f}" for one in found), f"{found[0]['total_mb']:.0f}"])
+    whole = max(float(rows[-1][1]), float(rows[-1][2]))
+    notes = "Seconds a case, mean of 3 cases, median of 3 runs; memory of the whole process."
+    if psutil.virtual_memory().available > 14 * 2**30:
+        dense = measure(published_call, 1)
+        rows.append(["published network, one call", f"{dense['median']:.1f}", "", f"{dense['total_mb']:.0f}"])
+        notes += f" Ten guided steps of the published network take {20 * dense['median'] / whole:.0f} times as long."
+    columns = ["stage", "left s", "right s", "MB"]
+    write_table("sparse_diffusion_speed", "A case with the sparse diffusion at 0.5 mm, CPU", columns, rows, notes)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,395 @@
+"""Sparse XRA-Diff: tables and layers against dense ones, what voxels are told, symmetries, sampling, bad input."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+sys.path.append(str(Path(__file__).parent))
+pytest.importorskip("diffusers")
+
+from small_networks import SMALL_SPARSE, write_sparse_diffusion
+from xradiff.datatypes import Acquisition, AngiogramView, SparseVolume, VolumeGrid
+from xradiff.errors import InputError
+from xradiff.geometry import camera_of
+from xradiff.geometry.camera import camera_from
+from xradiff.progress import silent
+from xradiff.projection import MaskCone, backproject_masks
+from xradiff.quantification import dice
+from xradiff.reconstruction import registry
+from xradiff.reconstruction.interface import ReconstructionInputs
+from xradiff.reconstruction.methods.sparse_diffusion import layers
+from xradiff.reconstruction.methods.sparse_diffusion.case import hull_values, prepare_case
+from xradiff.reconstruction.methods.sparse_diffusion.config import SparseDiffusionConfig
+from xradiff.reconstruction.methods.sparse_diffusion.connect import connect_parts
+from xradiff.reconstruction.methods.sparse_diffusion.example import SparseExample, conditions_of, conditions_of_case
+from xradiff.reconstruction.methods.sparse_diffusion.layers import DownSample, SubmanifoldConv, UpSample
+from xradiff.reconstruction.methods.sparse_diffusion.mask_guidance import MaskRays
+from xradiff.reconstruction.methods.sparse_diffusion.method import SparseDiffusion
+from xradiff.reconstruction.methods.sparse_diffusion.network import SparseDenoiser
+from xradiff.reconstruction.methods.sparse_diffusion.recipe import Recipe
+from xradiff.reconstruction.methods.sparse_diffusion.sampler import noise_levels, sample
+from xradiff.reconstruction.methods.sparse_diffusion.tables import joined_indices, tables_of
+from xradiff.reconstruction.methods.sparse_diffusion.training import SparseTraining
+from xradiff.reconstruction.methods.sparse_diffusion.vessel_maps import vessel_maps
+from xradiff.synthetic.case import CaseOptions, draw_case
+from xradiff.synthetic.tubes import Tube, TubeTree, silhouette
+from xradiff.training.truth import TreeTruth
+
+POSES = (Acquisition(30.0, 20.0, 1050.0, 750.0, (0.6, 0.6)), Acquisition(-40.0, 5.0, 1080.0, 750.0, (0.6, 0.6)))
+SHAPE = (256, 256)
+
+
+def tube_views(points, radius_mm, poses=POSES):
+    points = np.asarray(points, dtype=float)
+    tree = TubeTree((Tube(points, np.full(len(points), radius_mm)),))
+    masks = [silhouette(tree, camera_from(pose, SHAPE)) for pose in poses]
+    return tuple(AngiogramView(f"view {n}", m, p, mask=m) for n, (m, p) in enumerate(zip(masks, poses, strict=True)))
+
+
+@pytest.fixture(scope="module")
+def drawn():
+    return draw_case(CaseOptions(side="right", image_px=256), 3, 0)
+
+
+@pytest.fixture(scope="module")
+def prepared(drawn):
+    return prepare_case(drawn.views, 0.5)
+
+
+def random_lattice(seed=0, count=150, size=9):
+    """Indices (N, 3) of `count` voxels of a small lattice, and tables of two levels."""
+    rng = np.random.default_rng(seed)
+    flat = np.sort(rng.choice(size**3, count, replace=False))
+    indices = torch.from_numpy(np.stack(np.unravel_index(flat, (size,) * 3), axis=1))
+    return indices, tables_of(indices, torch.zeros(count, dtype=torch.long), 2)
+
+
+def dense(rows, indices, size=10):
+    volume = torch.zeros(rows.shape[1], size, size, size, dtype=rows.dtype)
+    volume[(slice(None), *indices.T)] = rows.T
+    return volume[None]
+
+
+# layers
+
+
+def test_submanifold_convolution_is_the_dense_one_at_the_voxels(monkeypatch):
+    monkeypatch.setattr(layers, "CHUNK", 64)  # several chunks
+    torch.manual_seed(0)
+    indices, tables = random_lattice()
+    rows, conv = torch.randn(len(indices), 3, dtype=torch.float64), SubmanifoldConv(3, 4).double()
+    torch.nn.init.normal_(conv.bias)
+    kernel = conv.weight.view(3, 3, 3, 3, 4).permute(4, 3, 0, 1, 2)
+    expected = torch.nn.functional.conv3d(dense(rows, indices), kernel, conv.bias, padding=1)
+    torch.testing.assert_close(conv(rows, tables.levels[0]), expected[(0, slice(None), *indices.T)].T)
+
+
+def test_its_way_back_is_the_derivative(monkeypatch):
+    monkeypatch.setattr(layers, "CHUNK", 16)
+    torch.manual_seed(0)
+    _, tables = random_lattice(count=40, size=5)
+    rows = torch.randn(40, 2, dtype=torch.float64, requires_grad=True)
+    weight = torch.randn(54, 3, dtype=torch.float64, requires_grad=True)
+    apply = layers._Submanifold.apply
+    assert torch.autograd.gradcheck(lambda r, w: apply(r, w, tables.levels[0].neighbours), (rows, weight))
+
+
+def test_down_and_up_are_the_dense_strided_convolutions():
+    torch.manual_seed(0)
+    indices, tables = random_lattice()
+    coarse = torch.unique(indices // 2, dim=0)
+    rows, down, up = torch.randn(len(indices), 3), DownSample(3, 4), UpSample(4, 3)
+    kernel = down.weight.view(2, 2, 2, 3, 4).permute(4, 3, 0, 1, 2)
+    expected = torch.nn.functional.conv3d(dense(rows, indices), kernel, stride=2)[(0, slice(None), *coarse.T)].T
+    found = down(rows, tables.levels[0])
+    torch.testing.assert_close(found, expected)
+    kernel = up.weight.view(4, 2, 2, 2, 3).permute(0, 4, 1, 2, 3)
+    expected = torch.nn.functional.conv_transpose3d(dense(found, coarse, 5), kernel, stride=2)
+    torch.testing.assert_close(up(found, tables.levels[0]), expected[(0, slice(None), *indices.T)].T)
+
+
+def test_out_of_memory_on_a_gpu_takes_smaller_chunks(monkeypatch):
+    torch.manual_seed(0)
+    indices, tables = random_lattice()
+    rows, conv = torch.randn(len(indices), 3), SubmanifoldConv(3, 4)
+    expected = conv(rows, tables.levels[0])
+    whole = layers._gathered
+
+    def small(padded, table):
+        if len(table) > 40:
+            raise torch.OutOfMemoryError("no memory")
+        return whole(padded, table)
+
+    monkeypatch.setattr(layers, "_gathered", small)
+    torch.testing.assert_close(conv(rows, tables.levels[0]), expected)
+    monkeypatch.setattr(layers, "_gathered", lambda padded, table: (_ for _ in ()).throw(torch.OutOfMemoryError("x")))
+    with pytest.raises(InputError, match="too little memory on the device"):
+        conv(rows, tables.levels[0])
+
+
+# voxels and what they are told
+
+
+def test_active_blocks_hold_every_voxel_that_the_masks_allow(drawn, prepared):
+    voxels, cones = prepared.voxels, [MaskCone.of(v.vessel_mask(), camera_of(v)) for v in drawn.views]
+    hull = backproject_masks(cones, voxels.fine)
+    inside = np.ravel_multi_index(tuple(hull.indices[hull.values >= 0.5].T), voxels.fine.shape)
+    children = np.ravel_multi_index(tuple(voxels.children().reshape(-1, 3).T), voxels.fine.shape)
+    assert len(inside) and np.isin(inside, children).all()
+    np.testing.assert_allclose(voxels.fine.centres(voxels.children()), voxels.children_lps_mm(), atol=1e-4)
+    values = hull_values(prepared.features, 0.5).reshape(-1)
+    at = np.searchsorted(children, inside, sorter=np.argsort(children))
+    np.testing.assert_allclose(values[np.argsort(children)[at]], hull.values[hull.values >= 0.5], atol=1e-3)
+
+
+def test_a_straight_tube_tells_its_radius_and_direction():
+    axis = np.array([0.3, 0.2, 1.0]) / np.linalg.norm([0.3, 0.2, 1.0])
+    views = tube_views(np.linspace(-25, 25, 80)[:, None] * axis, 1.5)
+    case = prepare_case(views, 0.5)
+    points = case.voxels.centres_lps_mm()
+    near = (np.abs(points @ axis) < 15) & (np.linalg.norm(points - (points @ axis)[:, None] * axis, axis=1) < 1.0)
+    shared = case.features.shared[near]
+    np.testing.assert_allclose(shared[:, 12], 1.5, atol=0.2)
+    assert np.median(shared[:, 14]) < 0.15  # both views see the same radius
+    xx, yy, zz, xy, yz, zx = shared[:, :6].mean(axis=0)
+    _, vectors = np.linalg.eigh([[xx, xy, zx], [xy, yy, yz], [zx, yz, zz]])
+    assert abs(vectors[:, 2] @ axis) > 0.995
+
+
+def test_edge_distance_and_tangent_of_a_mask():
+    views = tube_views(np.linspace(-25, 25, 80)[:, None] * np.array([1.0, 0, 0]), 2.0)
+    maps = vessel_maps(views[0])
+    rows, columns = np.nonzero(views[0].mask)
+    middle = (rows[len(rows) // 2], columns[len(columns) // 2])
+    camera = camera_of(views[0])
+    ends = camera.project(np.array([[-20.0, 0, 0], [20.0, 0, 0]]))
+    along = (ends[1] - ends[0]) / np.linalg.norm(ends[1] - ends[0])
+    assert abs(maps.tangent[middle] @ along) > 0.99 and maps.clarity[middle] > 0.9
+    assert maps.radius_px[middle] * camera.pixel_size_mm(750.0) == pytest.approx(2.0, abs=0.2)
+
+
+def test_a_tolerance_keeps_what_moved(drawn):
+    """A shift of 1 mm across the epipolar planes: the truth leaves the exact hull, not the tolerant one."""
+    first, second = drawn.views
+    normal = np.cross(camera_of(first).d, camera_of(second).d)
+    moved = second.with_acquisition(second.acquisition.shifted(normal / np.linalg.norm(normal)))
+    kept = []
+    for tolerance in (0.0, 1.0):
+        case = prepare_case((first, moved), 0.5, tolerance)
+        truth = TreeTruth(drawn.subject.tree).voxels(case.voxels.fine).indices
+        shape = case.voxels.fine.shape
+        children = np.ravel_multi_index(tuple(case.voxels.children().reshape(-1, 3).T), shape)
+        kept.append(np.isin(np.ravel_multi_index(tuple(truth.T), shape), children).mean())
+    assert kept[0] < 0.93 < 0.97 < kept[1]
+
+
+# network
+
+
+def random_network(seed=0):
+    torch.manual_seed(seed)
+    network = SparseDenoiser(SMALL_SPARSE).eval()
+    for tensor in network.parameters():
+        torch.nn.init.normal_(tensor, std=0.2)
+    return network
+
+
+def answer(network, given, noise, level=0.7):
+    with torch.no_grad():
+        return network(noise, torch.full((len(given.side),), level), given)
+
+
+def test_order_of_the_views_changes_nothing(drawn):
+    network = random_network()
+    both = [
+        conditions_of_case(prepare_case(views, 0.5), "left", 2, "cpu") for views in (drawn.views, drawn.views[::-1])
+    ]
+    noise = torch.randn(len(both[0].shared), 8, generator=torch.Generator().manual_seed(0))
+    torch.testing.assert_close(*(answer(network, given, noise) for given in both), atol=1e-3, rtol=1e-3)
+
+
+def test_cases_of_a_batch_do_not_see_each_other():
+    """Also where one has three views and the other two."""
+    network, example = random_network(), SparseExample(0.5)
+    cases = [draw_case(CaseOptions(side="right", image_px=128, poses="clinical", views=n), 4, n) for n in (2, 3)]
+    examples = [example(case.views, TreeTruth(case.subject.tree)) for case in cases]
+    noise = [torch.randn(one["volume"].shape, generator=torch.Generator().manual_seed(1)) for one in examples]
+    alone = [answer(network, conditions_of(example.join([one]), 2), n) for one, n in zip(examples, noise, strict=True)]
+    together = answer(network, conditions_of(example.join(examples), 2), torch.cat(noise))
+    torch.testing.assert_close(together, torch.cat(alone), atol=1e-4, rtol=1e-4)
+
+
+def test_without_its_condition_the_network_knows_nothing_but_the_voxels(prepared):
+    network, given = random_network(), conditions_of_case(prepared, "left", 2, "cpu")
+    noise = torch.randn(len(given.shared), 8, generator=torch.Generator().manual_seed(0))
+    other = replace(given, single=given.single + 1, shared=given.shared + 1, side=given.side + 1)
+    assert not torch.allclose(answer(network, given, noise), answer(network, other, noise))
+    torch.testing.assert_close(answer(network, given.without(), noise), answer(network, other.without(), noise))
+
+
+def test_joined_cases_stay_apart_at_every_level():
+    parts = [torch.tensor([[0, 0, 0], [5, 1, 1]]), torch.tensor([[0, 0, 0], [1, 1, 1]])]
+    joined, case = joined_indices(parts, 3)
+    for level in tables_of(joined, case, 3).levels:
+        for row, neighbours in enumerate(level.neighbours):
+            there = neighbours[neighbours < len(level)]
+            assert (level.case[there] == level.case[row]).all()
+
+
+# diffusion
+
+
+def test_the_schedule_ends_in_pure_noise():
+    levels = noise_levels(Recipe())
+    assert levels[-1] == pytest.approx(1, abs=1e-6) and levels[0] < 0.1 and (levels.diff() > 0).all()
+
+
+@pytest.mark.parametrize(("steps", "guidance"), [(1, 1.0), (5, 1.0), (3, 2.0)])
+def test_a_network_that_knows_the_truth_is_sampled_to_it(prepared, steps, guidance):
+    given = conditions_of_case(prepared, "auto", 2, "cpu")
+    truth = (torch.rand(len(given.shared), 8, generator=torch.Generator().manual_seed(0)) < 0.3).float()
+
+    class Knows(torch.nn.Module):
+        def forward(self, noisy, level, told):
+            assert noisy.abs().max() < 10
+            return 20 * (2 * truth - 1)
+
+    noise = torch.randn(truth.shape, generator=torch.Generator().manual_seed(1))
+    torch.testing.assert_close(sample(Knows(), given, noise, Recipe(), steps=steps, guidance=guidance), truth)
+
+
+def test_mask_guidance_explains_what_is_unexplained(drawn, prepared):
+    rays = MaskRays.of(prepared.voxels, drawn.views, "cpu")
+    empty = torch.full((len(prepared.voxels), 8), -4.0)
+    one_likely = empty.clone()
+    one_likely[0, 0] = -3.0
+    pushed = rays.pushed(one_likely, 5.0) - one_likely
+    assert (pushed >= -1e-6).all() and pushed.max() > 0.5
+    on_its_ray = (rays.ray[0] == rays.ray[0][0]).nonzero()[:, 0]
+    if rays.inside[0][rays.ray[0][0]] == 1:
+        assert pushed.reshape(-1)[0] >= pushed.reshape(-1)[on_its_ray].max() - 1e-6
+    full = torch.full_like(empty, 6.0)
+    torch.testing.assert_close(rays.pushed(full, 5.0), full, atol=1e-2, rtol=0)
+
+
+def test_examples_count_every_true_voxel(drawn):
+    example = SparseExample(0.5)(drawn.views, TreeTruth(drawn.subject.tree))
+    grid = prepare_case(drawn.views, 0.5, float(example["shared"][0, -2])).voxels.fine
+    total = len(TreeTruth(drawn.subject.tree).voxels(grid).indices)
+    assert float(example["volume"].sum() + example["missed"]) == total
+    assert float(example["missed"]) < 0.1 * total and example["side"].item() == 2
+
+
+def test_training_learns_one_case(drawn):
+    torch.manual_seed(0)
+    trainable = SparseTraining(replace(SMALL_SPARSE, learning_rate=2e-2))
+    batch = trainable.example.join([trainable.example(drawn.views, TreeTruth(drawn.subject.tree))])
+    optimiser, losses = trainable.optimiser("network"), []
+    for step in range(60):
+        loss = trainable.loss("network", batch, torch.Generator().manual_seed(step))
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+        losses.append(loss.item())
+    assert np.mean(losses[-3:]) < 0.75 * np.mean(losses[:3])
+    found = trainable.probabilities(trainable.network, batch, torch.Generator().manual_seed(0))
+    before = dice(batch["backprojection"].numpy() >= 0.5, batch["volume"].numpy() >= 0.5)
+    assert dice(found.numpy() >= 0.5, batch["volume"].numpy() >= 0.5) > before
+
+
+# method
+
+
+def reconstruct(views, folder, **settings):
+    config = SparseDiffusionConfig(weights=str(folder / "sparse_diffusion_both.safetensors"), **settings)
+    inputs = ReconstructionInputs(tuple(views), 0.5)
+    return SparseDiffusion().reconstruct(inputs, config, generator=np.random.default_rng(0), progress=silent)
+
+
+def test_two_to_four_views_in_any_geometry(tmp_path):
+    write_sparse_diffusion(tmp_path)
+    sizes = []
+    for count in (2, 3, 4):
+        case = draw_case(CaseOptions(side="left", image_px=256, poses="clinical", views=count), 8, 0)
+        sizes.append(int((reconstruct(case.views, tmp_path).volume.values >= 0.5).sum()))
+    assert min(sizes) > 0
+
+
+def test_tampered_and_foreign_weights_are_refused(tmp_path, drawn):
+    write_sparse_diffusion(tmp_path)
+    path = tmp_path / "sparse_diffusion_both.safetensors"
+    content = bytearray(path.read_bytes())
+    content[-5] ^= 1
+    path.write_bytes(bytes(content))
+    with pytest.raises(InputError, match="is damaged: its SHA-256 is"):
+        reconstruct(drawn.views, tmp_path)
+
+
+def test_a_view_that_contradicts_the_others_is_named(tmp_path):
+    write_sparse_diffusion(tmp_path)
+    pose = Acquisition(0.0, -25.0, 1060.0, 750.0, (0.6, 0.6))
+    views = tube_views(np.linspace(-25, 25, 80)[:, None] * np.array([0.2, 0.3, 1.0]), 1.5, (*POSES, pose))
+    longer = views[2].mask.copy()
+    longer[20:236, 60:64] = True  # a vessel that no other view shows
+    notes = reconstruct((*views[:2], views[2].with_mask(longer)), tmp_path).notes
+    assert any(note.startswith("view 2 contradicts the others") for note in notes)
+    assert not any("contradicts" in note for note in reconstruct(views, tmp_path).notes)
+
+
+def test_masks_that_allow_too_much_are_refused(tmp_path):
+    write_sparse_diffusion(tmp_path)
+    full = [
+        AngiogramView(f"view {n}", np.ones(SHAPE), pose, mask=np.ones(SHAPE, dtype=bool))
+        for n, pose in enumerate(POSES)
+    ]
+    with pytest.raises(InputError, match="the masks allow .* voxels .* at most"):
+        reconstruct(full, tmp_path)
+
+
+@pytest.mark.parametrize("value", ["nonsense", "-1", "11"])
+def test_a_bad_tolerance_is_one_line(value):
+    with pytest.raises(InputError, match="tolerance_mm"):
+        SparseDiffusionConfig(tolerance_mm=value)
+
+
+def test_the_method_is_in_the_table():
+    spec = registry.method_spec("sparse_diffusion")
+    assert spec.stochastic and registry.load_trainable(spec) is SparseTraining
+
+
+# gaps
+
+
+def line(gap_probability, gap=range(20, 26)):
+    """A vessel of 40 voxels of 0.5 mm with a gap."""
+    probability = np.full(40, 0.9, dtype=np.float32)
+    probability[list(gap)] = gap_probability
+    indices = np.stack([np.full(40, 5), np.full(40, 5), np.arange(40)], axis=1)
+    kept = probability > 0
+    grid = VolumeGrid((10, 10, 40), (0.5,) * 3, (0.0, 0.0, 0.0))
+    return SparseVolume(grid, indices[kept].astype(np.int32), probability[kept])
+
+
+@pytest.mark.parametrize(
+    ("gap_probability", "longest_mm", "joined"),
+    [(0.3, 5.0, True), (0.3, 2.0, False), (0.02, 5.0, False), (0.3, 0, False)],
+)
+def test_a_gap_that_the_masks_allow_is_bridged(gap_probability, longest_mm, joined):
+    volume = line(gap_probability)
+    found = connect_parts(volume, longest_mm)
+    assert bool((found.values >= 0.5).all()) == joined
+    np.testing.assert_array_equal(found.values[volume.values >= 0.5], volume.values[volume.values >= 0.5])
+    if not joined:
+        np.testing.assert_array_equal(found.values, volume.values)
+
+
+def test_nothing_is_bridged_where_no_voxel_is_allowed_and_specks_stay():
+    assert (connect_parts(line(0.0), 5.0).values >= 0.5).sum() == 34
+    speck = line(0.3, gap=range(20, 37))  # 3 voxels remain
+    np.testing.assert_array_equal(connect_parts(speck, 20.0).values, speck.values)

@@ -1,0 +1,101 @@
+"""Masks -> the coarse voxels in which a vessel can lie: the tolerant hull, in blocks of 2 x 2 x 2 result voxels."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ....datatypes import AngiogramView, VolumeGrid
+from ....errors import InputError
+from ....geometry.placement import grid_around
+from ....progress import Progress, silent
+from ....projection import MaskCone, backproject_masks
+
+__all__ = ["BLOCK", "ActiveVoxels", "active_voxels"]
+
+MOST = 500_000
+"""More blocks than that are no vessels (a left tree has 60,000), and would take gigabytes."""
+BLOCK = 2
+"""Result voxels along an edge of an active voxel."""
+
+
+@dataclass(frozen=True, eq=False)
+class ActiveVoxels:
+    """The blocks in which a vessel can lie.
+
+    Attributes:
+        grid: of the blocks; each holds 2 x 2 x 2 voxels of `fine`.
+        indices: (N, 3) int32 in `grid`, lexicographic.
+    """
+
+    grid: VolumeGrid
+    indices: NDArray[np.int32]
+
+    def __len__(self) -> int:
+        return len(self.indices)
+
+    @property
+    def fine(self) -> VolumeGrid:
+        """The grid of the result."""
+        spacing = self.grid.spacing_mm[0] / BLOCK
+        origin = np.asarray(self.grid.origin_lps_mm) - spacing * (BLOCK - 1) / 2
+        shape = tuple(BLOCK * count for count in self.grid.shape)
+        return VolumeGrid(shape, (spacing,) * 3, tuple(origin))  # type: ignore[arg-type]
+
+    def centres_lps_mm(self) -> NDArray[np.float32]:
+        """Return the blocks' middles (N, 3)."""
+        return self.grid.centres(self.indices).astype(np.float32)
+
+    def children(self) -> NDArray[np.int32]:
+        """Return the voxels of `fine` (N, 8, 3) in each block, in the order of `child_offsets`."""
+        return BLOCK * self.indices[:, None] + child_offsets()
+
+    def children_lps_mm(self) -> NDArray[np.float32]:
+        """Return their centres (N, 8, 3)."""
+        shift = (child_offsets() - (BLOCK - 1) / 2) * (self.grid.spacing_mm[0] / BLOCK)
+        return self.centres_lps_mm()[:, None] + shift.astype(np.float32)
+
+
+def child_offsets() -> NDArray[np.int32]:
+    """Return the 8 places (8, 3) in a block, the last axis fastest."""
+    return np.stack(np.unravel_index(np.arange(BLOCK**3), (BLOCK,) * 3), axis=1).astype(np.int32)
+
+
+def active_voxels(
+    views: Sequence[AngiogramView],
+    cones: Sequence[MaskCone],
+    spacing_mm: float,
+    tolerance_mm: float,
+    progress: Progress = silent,
+) -> ActiveVoxels:
+    """Return the blocks that hold a voxel of `spacing_mm` whose centre all masks allow.
+
+    Args:
+        views: two or more, with masks.
+        cones: of the same views.
+        spacing_mm: voxel of the result; the blocks are twice as wide.
+        tolerance_mm: how far outside a mask a voxel may project, at its depth.
+        progress: may raise Cancelled.
+
+    Raises:
+        InputError: the views see no common space, no voxel is allowed, or there are too many for the memory.
+    """
+    block_mm = BLOCK * spacing_mm
+    grid = grid_around(views, block_mm, tolerance_mm + block_mm)
+    # a child's centre lies half a child's diagonal from the block's; `backproject_masks` itself keeps what
+    # lies up to half a block outside, which is a little more
+    hull = backproject_masks(cones, grid, tolerance_mm, progress)
+    if not len(hull.indices):
+        raise InputError(
+            f"the backprojected masks meet in no voxel of {block_mm:g} mm; check geometry, masks and the order of "
+            f"the views, or raise tolerance_mm (now {tolerance_mm:g} mm)"
+        )
+    if len(hull.indices) > MOST:
+        raise InputError(
+            f"the masks allow {len(hull.indices)} voxels of {block_mm:g} mm, of which at most {MOST} can be used; the "
+            f"masks must show vessels alone, and tolerance_mm (now {tolerance_mm:g} mm) be small"
+        )
+    return ActiveVoxels(grid, hull.indices)

@@ -1,0 +1,74 @@
+"""Views -> all that the network needs of a case: voxels, what is known of them, and the tolerance that was used."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ....datatypes import AngiogramView, SparseVolume
+from ....progress import Progress, silent, stage
+from ....projection import silhouette
+from .active import ActiveVoxels, active_voxels
+from .features import VoxelFeatures, voxel_features
+from .vessel_maps import VesselMaps, vessel_maps
+
+__all__ = ["EXPLAINED", "SparseCase", "hull_values", "prepare_case"]
+
+EXPLAINED = 0.9
+"""A view of whose mask less can be explained contradicts the others."""
+
+
+@dataclass(frozen=True, eq=False)
+class SparseCase:
+    """A case ready for the network.
+
+    Attributes:
+        voxels: where a vessel can lie.
+        features: what the views tell of them.
+        tolerance_mm: that the voxels were chosen with.
+        explained: share of each view's mask that they cover.
+    """
+
+    voxels: ActiveVoxels
+    features: VoxelFeatures
+    tolerance_mm: float
+    explained: tuple[float, ...]
+
+
+def prepare_case(
+    views: Sequence[AngiogramView], spacing_mm: float, tolerance_mm: float = 0.0, progress: Progress = silent
+) -> SparseCase:
+    """Return the case of two or more views with masks.
+
+    Args:
+        views: calibrated.
+        spacing_mm: voxel of the result.
+        tolerance_mm: by how much the masks may disagree.
+        progress: may raise Cancelled.
+
+    Raises:
+        InputError: an empty mask, views that do not belong together, or masks that allow too much.
+    """
+    progress(0.0, "measuring the vessels in the masks")
+    maps = [vessel_maps(view) for view in views]
+    cones = [each.cone for each in maps]
+    voxels = active_voxels(views, cones, spacing_mm, tolerance_mm, stage(progress, 0.4, 0.8))
+    progress(0.8, "what the views tell of each voxel")
+    explained = tuple(_explained(voxels, each) for each in maps)
+    return SparseCase(voxels, voxel_features(maps, voxels, tolerance_mm), tolerance_mm, explained)
+
+
+def hull_values(features: VoxelFeatures, spacing_mm: float) -> NDArray[np.float32]:
+    """Return (N, 8) the soft intersection of the masks at the children (see `backproject_masks`, no tolerance)."""
+    worst = features.single[..., :8].max(axis=0)
+    return np.clip(0.5 - worst / spacing_mm, 0, 1)
+
+
+def _explained(voxels: ActiveVoxels, maps: VesselMaps) -> float:
+    """Return the share of a mask's pixels that the voxels' reprojection covers."""
+    inside = maps.cone.distance_px < 0
+    blocks = SparseVolume(voxels.grid, voxels.indices, np.ones(len(voxels), dtype=np.float32))
+    return float(silhouette(blocks, maps.camera)[inside].mean())

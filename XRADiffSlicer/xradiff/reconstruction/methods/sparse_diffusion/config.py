@@ -1,0 +1,61 @@
+"""Settings of the method."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ....checks import check_range
+from ...config import check_config, setting
+
+__all__ = ["SparseDiffusionConfig"]
+
+
+@dataclass(frozen=True)
+class SparseDiffusionConfig:
+    """Settings of the method; the defaults are those that measured best within the time (README.md)."""
+
+    weights: str = setting(
+        "auto",
+        "Name or path of the weights; auto takes sparse_diffusion_left or _right where the side is given and they are "
+        "there, else sparse_diffusion_both.",
+    )
+    steps: int = setting(1, "Number n of denoising steps.", minimum=1, maximum=1000)
+    samples: int = setting(1, "Number of samples that are drawn and averaged.", minimum=1, maximum=64)
+    guidance: float = setting(
+        1.0, "Guidance scale gamma: 1 is without guidance, more follows the views closer.", minimum=0, maximum=100
+    )
+    mask_guidance: float = setting(
+        0.0, "How far each step is pushed towards covering every pixel of the masks; 0 is not at all.", minimum=0,
+        maximum=100,
+    )  # fmt: skip
+    tolerance_mm: str = setting(
+        "auto",
+        "By how many mm the masks may disagree; auto takes what calibration leaves, and 0 with calibration off: then "
+        "the views are simultaneous and exact.",
+    )
+    connect_mm: float = setting(
+        5.0,
+        "Gaps up to this long are bridged where all masks allow it and the probability is at least 0.08; 0 bridges "
+        "none.",
+        minimum=0,
+        maximum=30,
+        unit="mm",
+    )
+    precision: str = setting(
+        "auto",
+        "Arithmetic of the network: auto is bfloat16 on a GPU and on processors that multiply such matrices, else "
+        "float32.",
+        choices=("auto", "float32", "bfloat16"),
+    )
+
+    def __post_init__(self) -> None:
+        check_config(self)
+        if self.tolerance_mm != "auto":
+            object.__setattr__(self, "tolerance_mm", f"{self.tolerance:g}")
+
+    @property
+    def tolerance(self) -> float | None:
+        """The tolerance in mm; None for that of the calibration."""
+        if self.tolerance_mm == "auto":
+            return None
+        return check_range("tolerance_mm (auto or a number)", self.tolerance_mm, 0, 10, unit="mm")  # type: ignore[arg-type]

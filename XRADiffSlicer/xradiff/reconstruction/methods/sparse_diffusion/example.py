@@ -1,0 +1,131 @@
+"""Training examples of the method: a case with its truth, and how several are joined to a batch."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ....datatypes import AngiogramView, SparseVolume
+from ...trainable import VesselTruth
+from .active import ActiveVoxels
+from .case import SparseCase, hull_values, prepare_case
+from .network import Conditions
+from .tables import joined_indices, tables_of
+
+__all__ = ["SIDE_NUMBERS", "SparseExample", "conditions_of", "conditions_of_case", "cropped"]
+
+TOLERANCES_MM, TOLERANCE_SHARES = (0.0, 0.5, 1.0), (0.5, 0.25, 0.25)
+"""Tolerances that a network is trained with, and how often."""
+SIDE_NUMBERS = {"": 0, "auto": 0, "left": 1, "right": 2}
+
+
+@dataclass(frozen=True)
+class SparseExample:
+    """Makes examples of N blocks seen from V views, with a tolerance drawn from the masks themselves.
+
+    volume          (N, 8)          1 where the centre of a voxel lies in a vessel, else 0
+    backprojection  (N, 8)          soft hull of the masks
+    missed          (1,)            vessel voxels outside the blocks
+    indices         (N, 3) int      of the blocks
+    single, shared  (V, N, F), (N, G)  see `features`
+    seen            (V, N)          1; views that only other cases of a batch have are 0
+    rays            (V, N) int      which ray of the view a block lies on
+    plane           (N,)            its epipolar plane
+    side            (1,) int        0 unknown, 1 left, 2 right
+    """
+
+    spacing_mm: float
+
+    def __call__(self, views: Sequence[AngiogramView], truth: VesselTruth) -> dict[str, Tensor]:
+        chance = np.random.default_rng([zlib.crc32(view.vessel_mask().tobytes()) for view in views])
+        case = prepare_case(views, self.spacing_mm, float(chance.choice(TOLERANCES_MM, p=TOLERANCE_SHARES)))
+        vessel, missed = _vessel(case.voxels, truth.voxels(case.voxels.fine))
+        return _given(case, truth.side) | {
+            "volume": torch.from_numpy(vessel),
+            "backprojection": torch.from_numpy(hull_values(case.features, self.spacing_mm)),
+            "missed": torch.tensor([float(missed)]),
+        }
+
+    def join(self, examples: Sequence[dict[str, Tensor]]) -> dict[str, Tensor]:
+        """Put the blocks of all examples one after the other; "counts" says how many each has."""
+        views = max(len(example["single"]) for example in examples)
+        batch = {name: torch.cat([_padded(e[name], views) for e in examples], dim=1) for name in ("single", "seen")}
+        first, rays = 0, []
+        for example in examples:
+            rays.append(_padded(example["rays"], views) + first)
+            first = int(rays[-1].max()) + 1
+        batch["rays"] = torch.cat(rays, dim=1)
+        rows = [name for name in examples[0] if name not in batch]
+        batch |= {name: torch.cat([example[name] for example in examples]) for name in rows}
+        return batch | {"counts": torch.tensor([len(example["indices"]) for example in examples])}
+
+
+def conditions_of(batch: Mapping[str, Tensor], levels: int) -> Conditions:
+    """Return what the network is given of a batch that `SparseExample.join` made; nothing is dropped."""
+    counts = tuple(batch["counts"].tolist())
+    indices = torch.split(batch["indices"], list(counts))
+    joined, case = joined_indices(indices, levels)
+    tables = tables_of(joined, case, levels)
+    known = torch.ones(len(indices), device=joined.device)
+    return Conditions(tables, batch["single"], batch["seen"], batch["rays"], batch["shared"], batch["side"], known)
+
+
+def cropped(batch: Mapping[str, Tensor], most: int, generator: torch.Generator) -> dict[str, Tensor]:
+    """Return a batch in which no case has more than `most` blocks.
+
+    Of a larger case the blocks between two epipolar planes are left: every voxel keeps all rivals on its rays.
+    """
+    first, rows, counts = 0, [], []
+    for count in batch["counts"].tolist():
+        chosen = torch.arange(count)
+        if count > most:
+            start = int(torch.randint(count - most + 1, (1,), generator=generator))
+            order = batch["plane"][first : first + count].argsort().cpu()
+            chosen = order[start : start + most].sort().values
+        rows.append(first + chosen)
+        counts.append(len(chosen))
+        first += count
+    taken = torch.cat(rows).to(batch["indices"].device)
+    of_views = {name: batch[name][:, taken] for name in ("single", "seen", "rays")}
+    of_blocks = {name: batch[name][taken] for name in ("indices", "shared", "plane", "volume", "backprojection")}
+    return dict(batch) | of_views | of_blocks | {"counts": torch.tensor(counts)}
+
+
+def conditions_of_case(case: SparseCase, side: str, levels: int, device: str) -> Conditions:
+    """Return what the network is given of one case."""
+    given = {name: tensor.to(device) for name, tensor in _given(case, side).items()}
+    return conditions_of(given | {"counts": torch.tensor([len(case.voxels)])}, levels)
+
+
+def _given(case: SparseCase, side: str) -> dict[str, Tensor]:
+    single = torch.from_numpy(case.features.single)
+    return {
+        "indices": torch.from_numpy(case.voxels.indices),
+        "single": single,
+        "seen": torch.ones(single.shape[:2]),
+        "rays": torch.from_numpy(case.features.rays),
+        "plane": torch.from_numpy(case.features.plane),
+        "shared": torch.from_numpy(case.features.shared),
+        "side": torch.tensor([SIDE_NUMBERS[side]]),
+    }
+
+
+def _padded(values: Tensor, views: int) -> Tensor:
+    """Append zeros to (V, N, ...) up to `views`."""
+    return torch.cat([values, values.new_zeros(views - len(values), *values.shape[1:])])
+
+
+def _vessel(
+    voxels: ActiveVoxels, truth: SparseVolume
+) -> tuple[np.ndarray[tuple[int, int], np.dtype[np.float32]], int]:
+    """Return which children (N, 8) are vessel, and how many vessel voxels are no child."""
+    shape = voxels.fine.shape
+    children = np.ravel_multi_index(tuple(voxels.children().reshape(-1, 3).T), shape)
+    true = np.ravel_multi_index(tuple(truth.indices.T), shape)
+    vessel = np.isin(children, true, assume_unique=True).astype(np.float32).reshape(-1, 8)
+    return vessel, len(true) - int(vessel.sum())

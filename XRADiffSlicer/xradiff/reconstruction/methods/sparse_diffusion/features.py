@@ -1,0 +1,166 @@
+"""Active voxels and masks -> what the network is told of each voxel, from every view and across the views.
+
+Nothing depends on the order or the number of the views: the network pools what comes from single views, and
+what is computed here across views is symmetric in them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import combinations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ....geometry import Camera, triangulate
+from .active import ActiveVoxels
+from .vessel_maps import VesselMaps
+
+__all__ = ["SHARED", "SINGLE", "VoxelFeatures", "voxel_features"]
+
+Array = NDArray[np.float32]
+
+SINGLE = 8 + 6
+"""Numbers from one view: edge distance at the 8 children (mm), radius (mm), clarity of the direction, its
+obliqueness, rivals on the ray (log), and how much better a rival's radii agree."""
+SHARED = 6 + 6 + 3 + 3 + 2
+"""Numbers across views: direction implied (outer product), viewing lines (mean outer product), radius mean,
+least and disagreement, place in the tree, tolerance and voxel."""
+FARTHEST_MM = 4.0
+LARGEST_RADIUS_MM = 4.0
+PLACE_MM = 50.0
+
+
+@dataclass(frozen=True, eq=False)
+class VoxelFeatures:
+    """What is known of N active voxels from V views.
+
+    Attributes:
+        single: (V, N, SINGLE) from each view; distances in mm at the voxel's depth, negative inside the mask.
+        shared: (N, SHARED) across the views.
+        rays: (V, N) which of the view's rays (bundles as wide as a voxel) each voxel lies on, from 0.
+        plane: (N,) angle in rad of the epipolar plane of the first two views; rivals of a voxel have the same.
+    """
+
+    single: Array
+    shared: Array
+    rays: NDArray[np.int64]
+    plane: Array
+
+
+@dataclass(frozen=True, eq=False)
+class _Seen:
+    """One view's part: what its pixel says at each voxel."""
+
+    distance: Array  # (N, 8) mm
+    radius: Array  # (N,) mm
+    clarity: Array  # (N,)
+    ray: Array  # (N, 3) unit vector
+    plane: Array  # (N, 3) unit normal of the plane through the ray and the vessel's direction in the image
+    bin: NDArray[np.int64]  # (N,) which ray it lies on
+
+
+def voxel_features(maps: Sequence[VesselMaps], voxels: ActiveVoxels, tolerance_mm: float) -> VoxelFeatures:
+    """Return what the views tell of the voxels.
+
+    Args:
+        maps: of each view, two or more.
+        voxels: where.
+        tolerance_mm: that the voxels were chosen with.
+    """
+    points, children = voxels.centres_lps_mm(), voxels.children_lps_mm()
+    seen = [_seen(each, points, children, voxels.grid.spacing_mm[0]) for each in maps]
+    radii = np.stack([one.radius for one in seen])
+    mean, least = radii.mean(axis=0), radii.min(axis=0)
+    disagreement = (radii.max(axis=0) - least) / np.maximum(mean, 0.1)
+    direction = _implied_directions(seen)
+    single = np.stack([_single(one, direction, disagreement) for one in seen])
+    rays = np.mean([_outer(one.ray) for one in seen], axis=0)
+    place = (points - _middle(maps)) / PLACE_MM
+    known = np.broadcast_to(np.array([tolerance_mm, voxels.grid.spacing_mm[0]], dtype=np.float32), (len(points), 2))
+    shared = np.concatenate(
+        [direction, rays, mean[:, None], least[:, None], disagreement[:, None], place, known], axis=1
+    )
+    rays_of = np.stack([one.bin for one in seen])
+    plane = _epipolar_angle(maps[0].camera, maps[1].camera, points)
+    return VoxelFeatures(single.astype(np.float32), shared.astype(np.float32), rays_of, plane)
+
+
+def _epipolar_angle(a: Camera, b: Camera, points: Array) -> Array:
+    """Return the angle (N,) about the line of the two sources, from the middle of the points."""
+    axis = (b.source - a.source) / np.linalg.norm(b.source - a.source)
+    out = points.mean(axis=0) - a.source
+    out = (out - (out @ axis) * axis) / np.linalg.norm(out - (out @ axis) * axis)
+    arms = points - a.source
+    return np.asarray(np.arctan2(arms @ np.cross(axis, out), arms @ out), dtype=np.float32)
+
+
+def _seen(maps: VesselMaps, points: Array, children: Array, block_mm: float) -> _Seen:
+    camera = maps.camera
+    distance = maps.cone.distance_mm(children.reshape(-1, 3)).reshape(-1, 8)
+    pixels, depth = camera.project(points), camera.depth(points)
+    size = camera.pixel_size_mm(depth)
+    nearest = np.clip(np.rint(pixels), 0, np.subtract(camera.shape, 1)).astype(np.int64)
+    place = (nearest[:, 0], nearest[:, 1])
+    radius = np.clip(maps.radius_px[place] * size, 0, LARGEST_RADIUS_MM)
+    ray = points - camera.source
+    ray /= np.linalg.norm(ray, axis=1, keepdims=True)
+    width = max(block_mm / float(camera.pixel_size_mm(-camera.source @ camera.d)), 1.0)
+    cell = np.floor(pixels / width).astype(np.int64)
+    cell -= cell.min(axis=0)
+    _, ray_number = np.unique(cell[:, 0] * (int(cell[:, 1].max()) + 1) + cell[:, 1], return_inverse=True)
+    return _Seen(
+        distance=np.clip(distance, -FARTHEST_MM, FARTHEST_MM).astype(np.float32),
+        radius=radius.astype(np.float32),
+        clarity=maps.clarity[place],
+        ray=ray.astype(np.float32),
+        plane=_plane(camera, maps.tangent[place], ray),
+        bin=ray_number,
+    )
+
+
+def _plane(camera: Camera, tangent: Array, ray: NDArray[np.floating]) -> Array:
+    """Return the normals (N, 3) of the planes that hold the rays and the vessels' directions in the image."""
+    row_mm, column_mm = camera.pixel_spacing_mm
+    along = tangent[:, :1] * row_mm * camera.v + tangent[:, 1:] * column_mm * camera.u
+    normal = np.cross(ray, along)
+    return np.asarray(normal / np.maximum(np.linalg.norm(normal, axis=1, keepdims=True), 1e-6), dtype=np.float32)
+
+
+def _implied_directions(seen: Sequence[_Seen]) -> Array:
+    """Return (N, 6): the mean over pairs of views of t t^T, t = n_A x n_B the direction both images imply.
+
+    Where both planes nearly coincide t is short: the images say little.
+    """
+    pairs = list(combinations(seen, 2))
+    total = sum(_outer(np.cross(a.plane, b.plane) * np.sqrt(a.clarity * b.clarity)[:, None]) for a, b in pairs)
+    return np.asarray(total / len(pairs), dtype=np.float32)
+
+
+def _outer(vectors: Array) -> Array:
+    """Return (N, 6): xx, yy, zz, xy, yz, zx of vectors (N, 3); their sign does not matter."""
+    products = np.concatenate([vectors**2, vectors * np.roll(vectors, -1, axis=1)], axis=1)
+    return np.asarray(products, dtype=np.float32)
+
+
+def _single(one: _Seen, direction: Array, disagreement: Array) -> Array:
+    """Return the (N, SINGLE) numbers of one view."""
+    x, y, z = one.ray.T
+    weights = np.stack([x * x, y * y, z * z, 2 * x * y, 2 * y * z, 2 * z * x], axis=1)
+    along = (weights * direction).sum(axis=1)  # how much the implied direction points along the ray
+    length = direction[:, :3].sum(axis=1)
+    rivals = np.bincount(one.bin)[one.bin]
+    best = np.full(int(one.bin.max()) + 1, np.inf, dtype=np.float32)
+    np.minimum.at(best, one.bin, disagreement)
+    columns = [one.radius, one.clarity, along, length, np.log(rivals), disagreement - best[one.bin]]
+    return np.concatenate([one.distance, np.stack(columns, axis=1)], axis=1)
+
+
+def _middle(maps: Sequence[VesselMaps]) -> Array:
+    """Return the point (3,) closest to the rays through the middles of the masks' boxes, LPS mm."""
+    middles = []
+    for each in maps:
+        rows, columns = np.nonzero(each.cone.distance_px < 0)
+        middles.append(np.array([rows.min() + rows.max(), columns.min() + columns.max()]) / 2)
+    return triangulate([each.camera for each in maps], middles).astype(np.float32)

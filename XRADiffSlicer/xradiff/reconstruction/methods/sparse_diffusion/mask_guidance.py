@@ -1,0 +1,65 @@
+"""Pushing an answer towards the masks: every pixel of a mask needs a vessel somewhere on its ray."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ....datatypes import AngiogramView
+from ....geometry import camera_of
+from .active import ActiveVoxels
+
+__all__ = ["MaskRays"]
+
+
+@dataclass(frozen=True, eq=False)
+class MaskRays:
+    """The rays of all views: bundles of pixels about as wide as a voxel.
+
+    Attributes:
+        ray: (V, N * 8) which ray of its view each voxel lies on.
+        inside: for each view (R,) whether the middle of the ray lies in the mask.
+    """
+
+    ray: Tensor
+    inside: tuple[Tensor, ...]
+
+    @classmethod
+    def of(cls, voxels: ActiveVoxels, views: Sequence[AngiogramView], device: str) -> MaskRays:
+        """Return the rays of the views through the children of the active voxels."""
+        points = voxels.children_lps_mm().reshape(-1, 3)
+        rays, inside = [], []
+        for view in views:
+            camera = camera_of(view)
+            middle = points.mean(axis=0)
+            width = max(voxels.fine.spacing_mm[0] / float(camera.pixel_size_mm(camera.depth(middle))), 1.0)
+            cell = np.floor(camera.project(points) / width).astype(np.int64)
+            unique, ray = np.unique(cell, axis=0, return_inverse=True)
+            pixel = np.rint((unique + 0.5) * width - 0.5).astype(np.int64)
+            seen = ((pixel >= 0) & (pixel < camera.shape)).all(axis=1)
+            known = np.zeros(len(unique), dtype=np.float32)
+            known[seen] = view.vessel_mask()[tuple(pixel[seen].T)]
+            rays.append(torch.from_numpy(ray.reshape(-1)))
+            inside.append(torch.from_numpy(known).to(device))
+        return cls(torch.stack(rays).to(device), tuple(inside))
+
+    def pushed(self, logits: Tensor, strength: float) -> Tensor:
+        """Return logits (N, 8) after one step of gradient descent on the share of unexplained mask pixels.
+
+        A ray is empty with the product of its voxels' probabilities to be empty; the loss is minus the sum of
+        log(1 - that) over the rays inside the masks, whose gradient goes where a ray has no vessel yet, most to
+        its likeliest voxel.
+        """
+        with torch.enable_grad(), torch.autocast(logits.device.type, enabled=False):
+            free = logits.detach().float().requires_grad_(True)
+            log_empty = torch.nn.functional.logsigmoid(-free).reshape(-1)
+            loss = free.new_zeros(())
+            for ray, inside in zip(self.ray, self.inside, strict=True):
+                total = torch.zeros_like(inside).index_add(0, ray, log_empty)
+                loss = loss - (torch.log1p(-torch.exp(total.clamp(max=-1e-4))) * inside).sum()
+            (gradient,) = torch.autograd.grad(loss, free)
+        return logits - strength * gradient

@@ -1,0 +1,80 @@
+"""What weights are and how they were trained: travels with them, as JSON in their file."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from ....checks import check_choice, check_range
+from ....errors import InputError
+from ...config import config_from
+
+__all__ = ["Recipe"]
+
+SIDES = ("both", "left", "right")
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Size of the network, of the voxels, and the diffusion.
+
+    Attributes:
+        spacing_mm: voxel of the result; the network works on blocks of 2 x 2 x 2.
+        channels: of each level of the U-Net, finest first; every level halves the resolution.
+        view_channels: of the encoding of one view at one voxel.
+        child_channels: of the head that tells the 8 voxels of a block apart.
+        train_steps: time steps T of the diffusion.
+        schedule: its noise schedule, rescaled to end in pure noise (Lin et al. 2024, arXiv:2305.08891).
+        drop_probability: how likely a case loses its condition in training (classifier-free guidance).
+        learning_rate: of AdamW.
+        side: "both", or the one side that it was trained for.
+        threshold: probability from which a voxel counts as vessel, chosen on validation cases.
+        source: where the weights come from, one sentence.
+
+    Raises:
+        InputError: a value outside its range.
+    """
+
+    spacing_mm: float = 0.5
+    channels: tuple[int, ...] = (32, 48, 64, 96, 128)
+    view_channels: int = 32
+    child_channels: int = 24
+    train_steps: int = 1000
+    schedule: str = "squaredcos_cap_v2"
+    drop_probability: float = 0.1
+    learning_rate: float = 3e-3
+    side: str = "both"
+    threshold: float = 0.5
+    source: str = ""
+
+    def __post_init__(self) -> None:
+        value = self.channels
+        try:
+            channels = tuple(int(word) for word in (value.split(",") if isinstance(value, str) else value))
+        except (TypeError, ValueError):
+            raise InputError(f"channels must be whole numbers, as 32,48,64; got {value!r}") from None
+        if not 1 <= len(channels) <= 7 or not all(4 <= count <= 1024 for count in channels):
+            raise InputError(f"channels must be 1 to 7 numbers of 4 to 1024, got {channels}")
+        object.__setattr__(self, "channels", channels)
+        check_range("spacing_mm", self.spacing_mm, 0.1, 5, unit="mm")
+        for name in ("view_channels", "child_channels"):
+            check_range(name, getattr(self, name), 4, 1024)
+        check_range("train_steps", self.train_steps, 1, 100_000)
+        check_range("drop_probability", self.drop_probability, 0, 1)
+        check_range("learning_rate", self.learning_rate, 0, 1, open_minimum=True)
+        check_choice("side", self.side, SIDES)
+        check_range("threshold", self.threshold, 0, 1, open_minimum=True)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return a JSON-ready dictionary; `from_json` is the way back."""
+        return asdict(self) | {"channels": list(self.channels)}
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> Recipe:
+        """Return the recipe of a dictionary.
+
+        Raises:
+            InputError: an unknown key or a value that is not accepted.
+        """
+        return config_from(cls, values)

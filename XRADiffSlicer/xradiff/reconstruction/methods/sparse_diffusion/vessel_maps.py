@@ -1,0 +1,80 @@
+"""One view's mask -> what each pixel tells of the vessel it lies on: edge distance, radius, direction."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from ....datatypes import AngiogramView
+from ....geometry import Camera, camera_of
+from ....projection import MaskCone
+
+__all__ = ["VesselMaps", "vessel_maps"]
+
+RIDGE = 0.75
+"""Where the slope of the distance to the edge is less than this, a pixel lies on the vessel's middle line."""
+SMOOTHING_MM = 0.25
+DIRECTION_MM = 0.6
+"""Standard deviations, at the isocentre, of the distance's smoothing and of the direction's neighbourhood."""
+
+
+@dataclass(frozen=True, eq=False)
+class VesselMaps:
+    """What a mask tells, pixel by pixel.
+
+    Attributes:
+        cone: signed distance to the mask's edge in px, and the camera.
+        radius_px: (rows, columns) radius of the vessel that is nearest.
+        tangent: (rows, columns, 2) unit vector (row, column) along it; its sign means nothing.
+        clarity: (rows, columns) how clear that direction is, 0 (crossing, end) to 1.
+    """
+
+    cone: MaskCone
+    radius_px: NDArray[np.float32]
+    tangent: NDArray[np.float32]
+    clarity: NDArray[np.float32]
+
+    @property
+    def camera(self) -> Camera:
+        """The view's camera."""
+        return self.cone.camera
+
+
+def vessel_maps(view: AngiogramView) -> VesselMaps:
+    """Return the maps of a view's mask.
+
+    Raises:
+        InputError: the view has no mask, or an empty one.
+    """
+    camera = camera_of(view)
+    cone = MaskCone.of(view.vessel_mask(), camera)
+    pixel_mm = float(camera.pixel_size_mm(-camera.source @ camera.d))
+    smooth = ndimage.gaussian_filter(cone.distance_px, max(SMOOTHING_MM / pixel_mm, 0.5), mode="nearest")
+    down, right = np.gradient(smooth)
+    tangent, clarity = _directions(down, right, max(DIRECTION_MM / pixel_mm, 1.0))
+    return VesselMaps(cone, _radii(cone.distance_px, np.hypot(down, right)), tangent, clarity)
+
+
+def _radii(distance_px: NDArray[np.float32], slope: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return at each pixel the distance to the edge at the nearest pixel of a middle line, or beside that."""
+    inside = distance_px < 0
+    ridge = inside & (slope < RIDGE)
+    ridge |= inside & (distance_px <= ndimage.minimum_filter(distance_px, 3))
+    nearest = ndimage.distance_transform_edt(~ridge, return_distances=False, return_indices=True)
+    deepest = ndimage.minimum_filter(distance_px, 3)
+    radius: NDArray[np.float32] = -deepest[tuple(nearest)]
+    return radius
+
+
+def _directions(
+    down: NDArray[np.float32], right: NDArray[np.float32], sigma_px: float
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Return direction and clarity from the structure tensor of the distance (Bigun and Granlund 1987)."""
+    rr, rc, cc = (ndimage.gaussian_filter(part, sigma_px) for part in (down * down, down * right, right * right))
+    spread = np.hypot(rr - cc, 2 * rc)
+    across = 0.5 * np.arctan2(2 * rc, rr - cc)  # angle of the steepest direction from the row axis
+    tangent = np.stack([-np.sin(across), np.cos(across)], axis=-1)
+    return tangent.astype(np.float32), (spread / np.maximum(rr + cc, 1e-6)).astype(np.float32)
