@@ -11,8 +11,8 @@ from xradiff.datatypes import Acquisition
 from xradiff.errors import InputError
 from xradiff.geometry import triangulate
 from xradiff.geometry.camera import camera_from
+from xradiff.views import read_run
 from xradiff.views.geometry_json import FACTS, acquisition_from, facts_by_hand, facts_from_mapping, read_geometry_json
-from xradiff.views.xa_dicom import read_xa
 
 # no time limit, the same examples at every run
 settings.register_profile("steady", deadline=None, derandomize=True)
@@ -61,7 +61,7 @@ def test_any_file_is_a_geometry_or_refused(tmp_path, content):
 def test_any_dicom_like_file_is_refused_in_one_line(tmp_path, content):
     path = tmp_path / "run.dcm"
     path.write_bytes(b"\0" * 128 + b"DICM" + content)
-    answer_or_line(read_xa, path)
+    answer_or_line(read_run, path)
 
 
 angle = st.floats(-90, 90)

@@ -23,7 +23,7 @@ from .datatypes import AngiogramView, SparseVolume
 from .engine import run_jobs
 from .errors import Cancelled, InputError
 from .progress import Progress, silent
-from .synthetic.acquisition import AngiogramRun, write_xa
+from .synthetic.acquisition import SimulatedRun, write_xa
 from .synthetic.case import CaseOptions, SyntheticCase, draw_case
 
 __all__ = ["DatasetReport", "case_folder", "read_dataset", "synthesize", "write_case"]
@@ -201,7 +201,7 @@ def _write_view(folder: Path, stem: str, view: AngiogramView) -> None:
     (folder / f"{stem}.json").write_text(json.dumps(facts, indent=2) + "\n", encoding="utf-8")
 
 
-def _write_frame_masks(path: Path, run: AngiogramRun) -> None:
+def _write_frame_masks(path: Path, run: SimulatedRun) -> None:
     import SimpleITK as sitk
 
     from .export.volumes import write_image

@@ -17,7 +17,7 @@ from ..checks import check_choice, check_range
 from ..datatypes import Acquisition, AngiogramView, SparseVolume, VolumeGrid
 from ..errors import InputError
 from ..geometry.camera import camera_from
-from .acquisition import SOURCES, AngiogramOptions, AngiogramRun, draw_poses, simulate_run
+from .acquisition import SOURCES, AngiogramOptions, SimulatedRun, draw_poses, simulate_run
 from .anatomy import THICKNESSES, AnatomyOptions
 from .corruption import CorruptionOptions, corrupt_mask
 from .motion import ImageMotion, Motion, draw_image_motion, moved_tree
@@ -111,7 +111,7 @@ class SyntheticCase:
     views: tuple[AngiogramView, ...]
     subject: Subject
     silhouettes: tuple[NDArray[np.bool_], ...]
-    runs: tuple[AngiogramRun, ...]
+    runs: tuple[SimulatedRun, ...]
     parameters: dict[str, Any]
 
     @property
@@ -224,7 +224,7 @@ def _runs(
     poses: Sequence[Acquisition],
     motions: Sequence[ViewMotion],
     rng: np.random.Generator,
-) -> tuple[AngiogramRun, ...]:
+) -> tuple[SimulatedRun, ...]:
     """Return the raw run of each view, beating where the motion is that of the heart."""
     if not options.frames:
         return ()

@@ -8,11 +8,20 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from ..datatypes import Acquisition
+from ..datatypes import Acquisition, InputFile
 from ..errors import InputError
-from ..files import existing_file
+from ..files import existing_file, identity_of
 
-__all__ = ["ACCEPTED_KEYS", "FACTS", "acquisition_from", "facts_by_hand", "facts_from_mapping", "read_geometry_json"]
+__all__ = [
+    "ACCEPTED_KEYS",
+    "FACTS",
+    "Facts",
+    "acquisition_from",
+    "facts_by_hand",
+    "facts_from_mapping",
+    "given_facts",
+    "read_geometry_json",
+]
 
 # our name: (how messages call it, published short name, DICOM tag)
 REQUIRED = {
@@ -109,6 +118,25 @@ def _numbers(key: str, value: Any, origin: str) -> float | tuple[float, ...]:
     if not numbers or len(numbers) != len(parts):
         raise InputError(f"{key} in {origin} must be a number, got {value!r}")
     return numbers[0] if len(numbers) == 1 else numbers
+
+
+def given_facts(geometry: str | Path | Mapping[str, Any] | None, name: str) -> tuple[Facts, tuple[InputFile, ...]]:
+    """Return the facts that a user gave for the view `name`, and the file that they come from if there is one.
+
+    Args:
+        geometry: a geometry JSON file, a mapping with the same keys, text like "primary_deg=30", or nothing.
+        name: what messages call the view.
+
+    Raises:
+        InputError: the file is missing, or holds a key or value not accepted.
+    """
+    if geometry is None:
+        return {}, ()
+    if isinstance(geometry, Mapping):
+        return facts_from_mapping(geometry, f"the geometry of {name}"), ()
+    if "=" in str(geometry) and not Path(geometry).exists():
+        return facts_by_hand(str(geometry)), ()
+    return read_geometry_json(geometry), (identity_of(Path(geometry)),)
 
 
 def acquisition_from(facts: Mapping[str, Any], origin: str) -> Acquisition:

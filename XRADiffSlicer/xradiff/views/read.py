@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from ..datatypes import AngiogramView
 from ..files import existing_file, identity_of
-from .geometry_json import Facts, acquisition_from, facts_by_hand, facts_from_mapping, read_geometry_json
+from .dicom_file import is_dicom
+from .geometry_json import acquisition_from, given_facts
 from .images import read_image
-from .xa_dicom import is_dicom, read_xa
+from .run import read_run, view_of
 
 __all__ = ["read_view"]
 
@@ -36,20 +38,13 @@ def read_view(
         InputError: a file is missing or unusable, or an angle, a distance or a spacing is missing.
     """
     file = existing_file(image, f"the image of {name}")
-    files = [identity_of(file)]
-    facts: Facts = {}
-    notes: tuple[str, ...] = ()
     if is_dicom(file):
-        xa = read_xa(file, frame)
-        pixels, facts, notes, index = xa.pixels, xa.facts, xa.notes, xa.frame
-    else:
-        pixels, index = read_image(file), 0
-    if isinstance(geometry, Mapping):
-        facts |= facts_from_mapping(geometry, f"the geometry of {name}")
-    elif geometry is not None and "=" in str(geometry) and not Path(geometry).exists():
-        facts |= facts_by_hand(str(geometry))
-    elif geometry is not None:
-        facts |= read_geometry_json(geometry)
-        files.append(identity_of(Path(geometry)))
-    origin = f"{name} ({file.name})"
-    return AngiogramView(name, pixels, acquisition_from(facts, origin), files=tuple(files), frame=index, notes=notes)
+        run = read_run(file, geometry, name=name)
+        index = len(run) // 2 if frame is None else frame
+        view = view_of(run, index)
+        if frame is not None or len(run) == 1:
+            return view
+        return replace(view, notes=(f"frame {index} of {len(run)} was used (the middle one)", *view.notes))
+    facts, files = given_facts(geometry, name)
+    acquisition = acquisition_from(facts, f"{name} ({file.name})")
+    return AngiogramView(name, read_image(file), acquisition, files=(identity_of(file), *files))

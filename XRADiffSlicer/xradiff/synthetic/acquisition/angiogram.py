@@ -24,7 +24,7 @@ from .background import body_attenuation, catheter
 from .contrast import Bolus, concentration, cone_distance_mm
 from .thickness import lumen_chords, path_length
 
-__all__ = ["LOG_RANGE", "AngiogramOptions", "AngiogramRun", "simulate_run"]
+__all__ = ["LOG_RANGE", "AngiogramOptions", "SimulatedRun", "simulate_run"]
 
 Image = NDArray[np.float32]
 LOG_RANGE = 3.0  # of "LOG" pixels: from the darkest to the brightest the intensity grows by e^3
@@ -84,7 +84,7 @@ class AngiogramOptions:
 
 
 @dataclass(frozen=True, eq=False)
-class AngiogramRun:
+class SimulatedRun:
     """A run as a detector gives it, with its truth.
 
     Attributes:
@@ -121,7 +121,7 @@ def simulate_run(
     rng: np.random.Generator,
     options: AngiogramOptions | None = None,
     phases: Sequence[float] | None = None,
-) -> AngiogramRun:
+) -> SimulatedRun:
     """Return a simulated run.
 
     Args:
@@ -157,7 +157,7 @@ def simulate_run(
         lumen = np.asarray(chords.sum(axis=1)).reshape(shape)
         masks[index] = outline & (filled > _VISIBLE * lumen) & (opening > 0.5)
         frames[index] = exposure.frame(filled, opening, rng)
-    return AngiogramRun(
+    return SimulatedRun(
         frames, masks, acquisition, options.frame_time_ms, heart_phases,
         options.heart_rate_bpm, options.bits, options.relationship,
     )  # fmt: skip

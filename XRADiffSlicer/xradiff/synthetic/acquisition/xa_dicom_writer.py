@@ -9,7 +9,7 @@ from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import ExplicitVRLittleEndian, XRayAngiographicImageStorage, generate_uid
 
 from ...errors import InputError
-from .angiogram import LOG_RANGE, AngiogramRun
+from .angiogram import LOG_RANGE, SimulatedRun
 
 __all__ = ["write_xa"]
 
@@ -18,7 +18,7 @@ _DATE, _TIME = "20000101", "120000"  # fixed: the same run gives the same bytes
 _KV = "80"
 
 
-def write_xa(run: AngiogramRun, path: str | Path, seed: int, series_number: int = 1) -> Path:
+def write_xa(run: SimulatedRun, path: str | Path, seed: int, series_number: int = 1) -> Path:
     """Write `run` to `path` and return the path; the same run and seed give the same bytes.
 
     Runs with the same seed belong to one study of one (synthetic) patient; `series_number` tells them apart.
@@ -76,7 +76,7 @@ def _identify(dataset: Dataset, seed: int, series_number: int) -> None:
     dataset.BodyPartExamined, dataset.PatientOrientation = "HEART", ""
 
 
-def _describe_image(dataset: Dataset, run: AngiogramRun) -> None:
+def _describe_image(dataset: Dataset, run: SimulatedRun) -> None:
     """General image, image pixel, multi-frame, window and X-ray image modules."""
     count, rows, columns = run.frames.shape
     stored = run.bits
@@ -106,7 +106,7 @@ def _intensity_table(bits: int) -> Dataset:
     return item
 
 
-def _describe_acquisition(dataset: Dataset, run: AngiogramRun) -> None:
+def _describe_acquisition(dataset: Dataset, run: SimulatedRun) -> None:
     """Contrast, X-ray acquisition, collimator and positioner modules."""
     pose = run.acquisition
     rows, columns = run.frames.shape[1:]
@@ -127,7 +127,7 @@ def _describe_acquisition(dataset: Dataset, run: AngiogramRun) -> None:
         _describe_offset(dataset, run)
 
 
-def _describe_offset(dataset: Dataset, run: AngiogramRun) -> None:
+def _describe_offset(dataset: Dataset, run: SimulatedRun) -> None:
     """A field of view off the detector's middle: its origin, in detector elements (row, column)."""
     element = run.acquisition.pixel_spacing_mm
     field = [float(value) for value in dataset.FieldOfViewDimensions][::-1]  # (row, column)
@@ -143,7 +143,7 @@ def _describe_offset(dataset: Dataset, run: AngiogramRun) -> None:
     dataset.DetectorElementSpacing = [_decimal(value) for value in element]
 
 
-def _describe_timing(dataset: Dataset, run: AngiogramRun) -> None:
+def _describe_timing(dataset: Dataset, run: SimulatedRun) -> None:
     """Cine module, frame pointer, heart rate and R waves (frame numbers from 1)."""
     rate = 1000 / run.frame_time_ms
     dataset.FrameTime, dataset.FrameIncrementPointer = _decimal(run.frame_time_ms), 0x00181063
