@@ -28,8 +28,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "XRADiffSlicer"))
 
 from bench_tools import write_table
 from xradiff.masks import FrameChoice, choose_frames
-from xradiff.synthetic.acquisition import AngiogramRun as SimulatedRun
-from xradiff.synthetic.acquisition import write_xa
+from xradiff.synthetic.acquisition import SimulatedRun, write_xa
 from xradiff.synthetic.case import CaseOptions, draw_case
 from xradiff.views import AngiogramRun, read_run
 
