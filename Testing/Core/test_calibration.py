@@ -13,6 +13,7 @@ from xradiff.calibration.closed_form import Gaps, solve_shifts
 from xradiff.calibration.frame import pair_frame, ray_normals
 from xradiff.calibration.frontier import frontier_points
 from xradiff.calibration.outline import trace_outline
+from xradiff.calibration.report import MOVED_MM
 from xradiff.datatypes import Acquisition, AngiogramView
 from xradiff.errors import InputError
 from xradiff.geometry import camera_of
@@ -185,6 +186,13 @@ def test_consistent_views_stay(side):
         report = calibrate(views)
         assert error_along_n(views, truth, report) < 0.15
         assert report.views[0] is not None and report.views[0].acquisition == views[0].acquisition
+
+
+def test_a_moved_view_leaves_a_tolerance_and_consistent_ones_none():
+    still, _ = case("right", 0, shift=ZERO)
+    moved, _ = case("right", 0)
+    assert calibrate(still).tolerance_mm == 0 and calibrate(moved, mode="off").tolerance_mm == 0
+    assert calibrate(moved).tolerance_mm == MOVED_MM
 
 
 def test_corrected_view_reprojects_the_reference_tree():

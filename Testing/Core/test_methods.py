@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import importlib.util
 import json
 import subprocess
 import sys
@@ -116,6 +117,15 @@ def test_one_view_is_refused(name, sphere_views):
 def test_unknown_method_lists_what_there_is():
     with pytest.raises(InputError, match="unknown method 'magic'; available are visual_hull"):
         registry.method_spec("magic")
+
+
+def test_the_default_needs_its_packages_and_the_hull_steps_in(monkeypatch):
+    assert registry.chosen_method("auto") == (registry.method_spec(registry.DEFAULT), ())
+    assert registry.chosen_method("gan") == (registry.method_spec("gan"), ())
+    found = importlib.util.find_spec
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "torch" else found(name))
+    spec, told = registry.chosen_method("auto")
+    assert spec.name == "visual_hull" and "needs torch: the visual hull was used instead" in told[0]
 
 
 @pytest.mark.parametrize(

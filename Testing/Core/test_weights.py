@@ -11,7 +11,14 @@ import pytest
 import torch
 from xradiff.errors import InputError, MissingDependencyError
 from xradiff.reconstruction import weights as module
-from xradiff.reconstruction.weights import find_weights, open_weights, read_tensors, save_weights, weights_folders
+from xradiff.reconstruction.weights import (
+    find_weights,
+    open_weights,
+    read_tensors,
+    save_weights,
+    weights_card,
+    weights_folders,
+)
 
 RECIPE = {"size": 3, "note": "µ"}
 TENSORS = {"a.weight": torch.arange(6.0).reshape(2, 3), "b": torch.tensor(7), "c": torch.ones(2, dtype=torch.bfloat16)}
@@ -138,6 +145,17 @@ def test_a_folder_that_cannot_be_written(tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(InputError, match="cannot write the weights"):
         save_weights(tmp_path / "file" / "x.safetensors", TENSORS, "m", {})
+
+
+def test_the_card_is_told_with_the_checked_checksum(monkeypatch, file):
+    monkeypatch.setenv("XRADIFF_WEIGHTS", str(file.parent))
+    told = weights_card("tiny", "some_method")
+    assert str(file) in told and open_weights(file, "some_method").sha256 in told
+    file.with_suffix(".md").write_text("# What they are\n", encoding="utf-8")
+    assert weights_card("tiny", "some_method").endswith("# What they are")
+    assert "are in none of" in weights_card("other", "some_method")
+    with pytest.raises(InputError, match="holds weights of the method some_method"):
+        weights_card("tiny", "another")
 
 
 def test_finding_and_checking_loads_no_torch(file, repository):
