@@ -2,8 +2,8 @@
 PYTHON ?= python3
 CACHE ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/xradiffslicer
 CONSTRAINTS := Testing/constraints.txt
-RUN_PACKAGES := numpy scipy SimpleITK pydicom vtk psutil
-TEST_PACKAGES := $(RUN_PACKAGES) torch odl diffusers safetensors accelerate tensorboard matplotlib distributed pytest pytest-xdist hypothesis ruff mypy slicer-core PySide6-Essentials
+RUN_PACKAGES := numpy scipy SimpleITK pydicom vtk psutil torch diffusers safetensors
+TEST_PACKAGES := $(RUN_PACKAGES) odl accelerate tensorboard matplotlib distributed pytest pytest-xdist hypothesis ruff mypy slicer-core PySide6-Essentials
 # a new pin or package makes a new environment
 KEY := $(shell (cat $(CONSTRAINTS); echo $(TEST_PACKAGES)) | cksum | cut -d' ' -f1)-$(shell $(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2])')
 VENV_RUN := $(CACHE)/run-$(KEY)

@@ -65,10 +65,10 @@ def measure(function: Callable[[], Callable[[], object]], repeats: int = 5) -> d
 
 
 def write_table(
-    name: str, title: str, columns: Sequence[str], rows: Sequence[Sequence[object]], notes: str = ""
+    name: str, title: str, columns: Sequence[str], rows: Sequence[Sequence[object]], notes: str = "", script: str = ""
 ) -> None:
-    """Print a Markdown table and keep it in results/NAME.md with the command that made it."""
-    command = f"PYTHONPATH=XRADiffSlicer python Testing/Benchmarks/{name}.py"
+    """Print a Markdown table and keep it in results/NAME.md with the command that made it, NAME.py by default."""
+    command = f"PYTHONPATH=XRADiffSlicer python Testing/Benchmarks/{script or f'{name}.py'}"
     where = f"{psutil.cpu_count()} CPU cores, {platform.system()} {platform.machine()}"
     lines = [
         f"# {title}",

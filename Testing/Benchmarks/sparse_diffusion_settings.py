@@ -26,7 +26,7 @@ from xradiff.synthetic.case import CaseOptions, draw_case
 from xradiff.synthetic.tubes import occupancy, tubes_of
 
 SEED = 990_001
-PLAIN = SparseDiffusionConfig(steps=1, samples=1, guidance=1.0, mask_guidance=0.0, connect_mm=0.0)
+PLAIN = SparseDiffusionConfig(steps=1, samples=1, guidance=1.0, mask_guidance=0, connect_mm=0.0)
 SETTINGS = {
     "1 step": PLAIN,
     "2 steps": replace(PLAIN, steps=2),
@@ -36,8 +36,10 @@ SETTINGS = {
     "guidance 1.5": replace(PLAIN, guidance=1.5),
     "guidance 3": replace(PLAIN, guidance=3.0),
     "4 steps, guidance 1.5": replace(PLAIN, steps=4, guidance=1.5),
-    "mask guidance 1": replace(PLAIN, mask_guidance=1.0),
-    "mask guidance 3": replace(PLAIN, mask_guidance=3.0),
+    "mask guidance 10": replace(PLAIN, mask_guidance=10),
+    "mask guidance 40": replace(PLAIN, mask_guidance=40),
+    "mask guidance 160": replace(PLAIN, mask_guidance=160),
+    "4 steps, mask guidance 40": replace(PLAIN, steps=4, mask_guidance=40),
     "gaps bridged up to 5 mm": replace(PLAIN, connect_mm=5.0),
     "gaps bridged up to 10 mm": replace(PLAIN, connect_mm=10.0),
 }

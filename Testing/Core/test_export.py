@@ -104,6 +104,23 @@ def test_a_voxel_at_a_known_lps_position_is_found_at_its_ras_position(content, t
     assert voxel_in_nifti(tmp_path / "out" / "segmentation.nii.gz", (-1.0, -2.0, 1.5))[0] == 1
 
 
+def test_the_uncertainty_is_written_and_its_mean_in_the_vessel_told(content, tmp_path):
+    """0.25 in the vessel, 1 in the soft rim around it."""
+    soft = content.probability
+    spread = np.where(soft.values >= 0.5, np.float32(0.25), np.float32(1))
+    uncertain = replace(content, uncertainty=SparseVolume(GRID, soft.indices, spread))
+    write_result_folder(tmp_path / "one", uncertain)
+    assert voxel_in_nifti(tmp_path / "one" / "uncertainty.nii.gz", (-1.0, -2.0, 1.5)) == (np.float32(0.25), 16)
+    told = re.search(r"<dt>Uncertainty</dt><dd>([\d.]+)<", (tmp_path / "one" / "report.html").read_text("utf-8"))
+    assert told and told[1] == "0.25"
+    write_result_folder(tmp_path / "two", content)
+    assert not (tmp_path / "two" / "uncertainty.nii.gz").exists()
+    assert "<dt>Uncertainty" not in (tmp_path / "two" / "report.html").read_text("utf-8")
+    elsewhere = SparseVolume(VolumeGrid((50, 40, 45), 0.5, (0, 0, 0)), soft.indices, spread)
+    with pytest.raises(InputError, match="uncertainty must lie on the same grid"):
+        replace(content, uncertainty=elsewhere)
+
+
 def test_volumes_read_back_by_simpleitk_hold_every_voxel(content, tmp_path):
     import SimpleITK as sitk
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 from xradiff.errors import Cancelled, InputError
-from xradiff.reconstruction.samplers import NoiseSchedule, guided, sample_ddim
+from xradiff.reconstruction.samplers import PREDICTIONS, NoiseSchedule, guided, prediction_target, sample_ddim
 
 
 def signal_and_noise(schedule, times):
@@ -38,6 +38,65 @@ def knows_normal(mean, deviation, schedule):
 
 def start(count=2, seed=0, size=6):
     return torch.randn(count, 1, size, size, size, dtype=torch.float64, generator=torch.Generator().manual_seed(seed))
+
+
+WAYS = [(prediction, False) for prediction in PREDICTIONS] + [("sample", True), ("v_prediction", True)]
+
+
+def knows_as(prediction, clean, schedule):
+    """The perfect predictor of one single volume in any of the three ways."""
+
+    def predict(noisy, times):
+        signal, noise = signal_and_noise(schedule, times)
+        exact = (noisy - signal * clean) / noise
+        return {"epsilon": exact, "sample": clean, "v_prediction": signal * exact - noise * clean}[prediction]
+
+    return predict
+
+
+@pytest.mark.parametrize(("prediction", "zero"), WAYS)
+@pytest.mark.parametrize("steps", [1, 4, 10])
+@pytest.mark.parametrize("clip", [False, True])
+def test_a_perfect_predictor_of_any_kind_recovers_the_volume(prediction, zero, steps, clip):
+    schedule = NoiseSchedule(prediction=prediction, zero_terminal_snr=zero)
+    clean = torch.linspace(0, 1, 216, dtype=torch.float64).view(1, 1, 6, 6, 6).repeat(2, 1, 1, 1, 1)
+    recovered = sample_ddim(knows_as(prediction, clean, schedule), start(), schedule, steps, clip=clip)
+    torch.testing.assert_close(recovered, clean, atol=1e-4, rtol=0)
+
+
+@pytest.mark.parametrize(("prediction", "zero"), WAYS)
+def test_the_target_is_what_the_sampler_expects(prediction, zero):
+    """A step from any time with the target as the prediction lands on the same data and noise at the earlier time."""
+    schedule = NoiseSchedule(prediction=prediction, zero_terminal_snr=zero)
+    scheduler, data, noise = schedule.ddim(), start(seed=1).clamp(-1, 1), start(seed=2)
+    scheduler.set_timesteps(4)
+    for time, earlier in zip(scheduler.timesteps[:-1], scheduler.timesteps[1:], strict=True):
+        target = prediction_target(scheduler, data, noise, time.expand(2))
+        reached = scheduler.step(target, time, scheduler.add_noise(data, noise, time.expand(2))).prev_sample
+        torch.testing.assert_close(reached, scheduler.add_noise(data, noise, earlier.expand(2)), atol=2e-4, rtol=1e-3)
+
+
+def test_guiding_any_prediction_is_the_same():
+    conditional, unconditional = start(seed=1).clamp(0, 1), start(seed=2).clamp(0, 1)
+    drawn = []
+    for prediction in PREDICTIONS:
+        schedule = NoiseSchedule(prediction=prediction)
+        both = knows_as(prediction, torch.cat([conditional, unconditional]), schedule)
+        drawn.append(sample_ddim(guided(both, 2.5), start(), schedule, 5))
+    torch.testing.assert_close(drawn[1], unconditional + 2.5 * (conditional - unconditional), atol=1e-4, rtol=0)
+    for other in (drawn[0], drawn[2]):
+        torch.testing.assert_close(other, drawn[1], atol=1e-3, rtol=0)
+
+
+def test_zero_terminal_snr_begins_at_pure_noise():
+    schedule = NoiseSchedule(prediction="sample", zero_terminal_snr=True)
+    kept = schedule.ddim().alphas_cumprod
+    assert float(kept[-1]) == 0 and kept[0] == pytest.approx(float(NoiseSchedule().ddim().alphas_cumprod[0]))
+    assert bool((kept[1:] < kept[:-1]).all())
+    assert schedule.times(5) == [999, 799, 599, 399, 199]
+    assert float(NoiseSchedule().ddim().alphas_cumprod[-1]) > 0
+    with pytest.raises(InputError, match="zero_terminal_snr needs the prediction sample or v_prediction, got epsilon"):
+        NoiseSchedule(zero_terminal_snr=True)
 
 
 @pytest.mark.parametrize("steps", [1, 3, 10])
@@ -164,7 +223,7 @@ def test_impossible_numbers_of_steps_are_refused(steps):
         sample_ddim(lambda x, t: x, start(), NoiseSchedule(), steps)
 
 
-@pytest.mark.parametrize("wrong", [{"name": "cosine"}, {"train_steps": 0}])
+@pytest.mark.parametrize("wrong", [{"name": "cosine"}, {"train_steps": 0}, {"prediction": "noise"}])
 def test_unknown_schedules_are_refused(wrong):
     with pytest.raises(InputError):
         NoiseSchedule(**wrong)

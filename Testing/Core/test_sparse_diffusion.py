@@ -269,13 +269,13 @@ def test_mask_guidance_explains_what_is_unexplained(drawn, prepared):
     empty = torch.full((len(prepared.voxels), 8), -4.0)
     one_likely = empty.clone()
     one_likely[0, 0] = -3.0
-    pushed = rays.pushed(one_likely, 5.0) - one_likely
+    pushed = rays.pushed(one_likely, 5) - one_likely
     assert (pushed >= -1e-6).all() and pushed.max() > 0.5
     on_its_ray = (rays.ray[0] == rays.ray[0][0]).nonzero()[:, 0]
     if rays.inside[0][rays.ray[0][0]] == 1:
         assert pushed.reshape(-1)[0] >= pushed.reshape(-1)[on_its_ray].max() - 1e-6
     full = torch.full_like(empty, 6.0)
-    torch.testing.assert_close(rays.pushed(full, 5.0), full, atol=1e-2, rtol=0)
+    torch.testing.assert_close(rays.pushed(full, 5), full, atol=1e-2, rtol=0)
 
 
 def test_examples_count_every_true_voxel(drawn):
@@ -393,3 +393,23 @@ def test_nothing_is_bridged_where_no_voxel_is_allowed_and_specks_stay():
     assert (connect_parts(line(0.0), 5.0).values >= 0.5).sum() == 34
     speck = line(0.3, gap=range(20, 37))  # 3 voxels remain
     np.testing.assert_array_equal(connect_parts(speck, 20.0).values, speck.values)
+
+
+def test_mask_guidance_is_the_gradient(drawn, prepared):
+    rays = MaskRays.of(prepared.voxels, drawn.views, "cpu")
+    logits = torch.randn(len(prepared.voxels), 8, generator=torch.Generator().manual_seed(0), requires_grad=True)
+    loss = torch.zeros(())
+    for ray, inside in zip(rays.ray, rays.inside, strict=True):
+        total = torch.zeros_like(inside).index_add(0, ray, torch.nn.functional.logsigmoid(-logits).reshape(-1))
+        loss = loss - (torch.log1p(-torch.exp(total)) * inside).sum()
+    (gradient,) = torch.autograd.grad(loss, logits)
+    moved = rays.pushed(logits.detach(), 1) - logits.detach()
+    torch.testing.assert_close(moved, -gradient, atol=1e-4, rtol=1e-3)
+
+
+def test_samples_give_an_uncertainty(tmp_path, drawn):
+    write_sparse_diffusion(tmp_path)
+    result = reconstruct(drawn.views, tmp_path, samples=3, steps=2)
+    assert result.uncertainty is not None and (result.uncertainty.values >= 0).all()
+    np.testing.assert_array_equal(result.uncertainty.indices, result.volume.indices)
+    assert reconstruct(drawn.views, tmp_path).uncertainty is None

@@ -16,7 +16,7 @@ from xradiff.geometry.camera import camera_from
 from xradiff.progress import silent
 from xradiff.reconstruction import weights as weight_files
 from xradiff.reconstruction.interface import ReconstructionInputs
-from xradiff.reconstruction.methods.unet3d_diffusion import conditions, convert, cost, method, published
+from xradiff.reconstruction.methods.unet3d_diffusion import conditions, convert, cost, method, published, sampling
 from xradiff.reconstruction.methods.unet3d_diffusion.config import Unet3dDiffusionConfig
 from xradiff.reconstruction.methods.unet3d_diffusion.method import Unet3dDiffusion, probabilities
 from xradiff.reconstruction.methods.unet3d_diffusion.network import Condition, NoisePredictor3D, empty_network
@@ -24,6 +24,10 @@ from xradiff.reconstruction.methods.unet3d_diffusion.recipe import NetworkConfig
 from xradiff.reconstruction.methods.unet3d_diffusion.training import DiffusionTraining
 from xradiff.reconstruction.samplers import NoiseSchedule, guided, sample_ddim
 from xradiff.reconstruction.weights import open_weights, read_tensors
+from xradiff.synthetic.case import CaseOptions
+from xradiff.training.cases import GeneratedCases
+from xradiff.training.config import TrainingConfig
+from xradiff.training.loop import train
 
 sys.path.append(str(Path(__file__).parent))
 from small_networks import TINY, believer, write_believer
@@ -174,16 +178,46 @@ def test_every_parameter_that_can_learn_does():
         assert all(parameter.grad.abs().sum() > 0 for name, parameter in part.named_parameters() if "fc" in name)
 
 
-def test_the_loss_is_the_error_of_the_noise():
-    task = training(drop_probability=0).eval()
+@pytest.mark.parametrize("prediction", ["epsilon", "sample", "v_prediction"])
+def test_the_loss_is_the_error_of_the_prediction(prediction):
+    torch.manual_seed(0)
+    recipe = Recipe(network=TINY, view_size=20, prediction=prediction, zero_terminal_snr=prediction != "epsilon")
+    task = DiffusionTraining(recipe, drop_probability=0).eval()
     given, chance = batch(), torch.Generator().manual_seed(3)
     times = torch.randint(0, 1000, (4,), generator=chance)
     noise = torch.randn(given["volume"].shape, generator=chance)
     kept = task.scheduler.alphas_cumprod[times].view(-1, 1, 1, 1, 1)
     noisy = kept.sqrt() * given["volume"] + (1 - kept).sqrt() * noise
     condition = task.network.encode(given["backprojection"], given["views"])
-    expected = (task.network(noisy, times, condition) - noise).square().mean()
+    velocity = kept.sqrt() * noise - (1 - kept).sqrt() * given["volume"]
+    target = {"epsilon": noise, "sample": given["volume"], "v_prediction": velocity}[prediction]
+    expected = (task.network(noisy, times, condition) - target).square().mean()
     torch.testing.assert_close(task.loss(given, torch.Generator().manual_seed(3)), expected)
+
+
+def test_a_loss_that_is_no_number_leaves_the_last_good_checkpoint(tmp_path, monkeypatch):
+    """NaN in step 4 of 6, a checkpoint every 2: the folder holds step 2, finite, and the run goes on from there."""
+    settings = {name: getattr(TINY, name) for name in ("size", "norm_groups", "head_size", "token_size", "channels")}
+    settings |= {"layers_per_block": 1, "encoder_channels": 4, "attention": (0, 0), "attention_up": (0, 0)}
+    settings |= {"spacing_mm": 7.0, "view_size": 16, "prediction": "sample", "zero_terminal_snr": "true", "steps": 2}
+    cases = GeneratedCases(CaseOptions(image_px=128), 5, 10)
+    config = TrainingConfig(
+        steps=6, batch=1, warmup=1, validation_cases=1, validate_every=6, checkpoint_every=2, device="cpu"
+    )
+    real, calls = DiffusionTraining.loss, []
+
+    def sick(task, batch, generator):
+        calls.append(1)
+        return real(task, batch, generator) * (float("nan") if len(calls) == 4 else 1.0)
+
+    monkeypatch.setattr(DiffusionTraining, "loss", sick)
+    with pytest.raises(InputError, match="not finite in step 4 "):
+        train("unet3d_diffusion", cases, config, tmp_path, settings=dict(settings))
+    kept = torch.load(tmp_path / "checkpoint.pt", weights_only=True)
+    assert kept["step"] == 2
+    file = open_weights(tmp_path / "last.safetensors", "unet3d_diffusion")
+    assert all(bool(tensor.isfinite().all()) for tensor in read_tensors(file, file.shapes).values())
+    assert train("unet3d_diffusion", cases, config, tmp_path, settings=dict(settings)).steps == 6
 
 
 def test_same_generator_same_loss():
@@ -367,7 +401,14 @@ def test_too_few_views_and_a_tree_larger_than_the_cube(sphere_views):
     with pytest.raises(InputError, match="need 3 views, got 2"):
         conditions.network_inputs(views, Recipe(network=dataclasses.replace(TINY, views=3)))
     notes = conditions.network_inputs(views, Recipe(network=TINY, spacing_mm=3.0, view_size=64)).notes
-    assert len(notes) == 1 and "lie outside the network's cube of 48 mm" in notes[0]
+    assert len(notes) == 1 and "of a mask are seen beside the network's cube of 48 mm" in notes[0]
+    assert not conditions.network_inputs(views, Recipe(network=TINY, spacing_mm=5.0, view_size=64)).notes
+
+
+def test_the_cube_lies_around_the_tree_and_not_around_false_crossings(sphere_views):
+    recipe = Recipe(network=TINY, spacing_mm=3.0, view_size=32)
+    views = sphere_views(SPHERE, 8.0, angles=((30, 0), (5, 0)))  # so close that the hull is long
+    np.testing.assert_allclose(conditions.network_inputs(views, recipe).grid.centre_lps_mm, SPHERE, atol=0.5)
 
 
 def test_views_are_resampled_by_area():
@@ -387,7 +428,7 @@ def test_guidance_is_against_the_case_without_a_condition(sphere_views):
     with_it = network(noisy, times, network.encode(given.backprojection, given.views).repeated(2))
     without = network(noisy, times, network.encode(0 * given.backprojection, 0 * given.views).repeated(2))
     for scale in (0.0, 1.0, 7.5):
-        predict = method._predictor(network, given, Unet3dDiffusionConfig(guidance=scale, samples=2), "cpu")
+        predict = sampling._predictor(network, given, Unet3dDiffusionConfig(guidance=scale, samples=2), "cpu")
         torch.testing.assert_close(predict(noisy, times), without + scale * (with_it - without))
 
 
@@ -476,6 +517,22 @@ def test_samples_are_averaged_and_their_spread_is_told(weights, sphere_views):
     views = sphere_views(SPHERE, 8.0)
     result = reconstruct(views, samples=3, steps=2)
     assert any(note.startswith("3 samples differ by 0.") for note in result.notes)
+    spread = result.uncertainty
+    assert spread.grid == result.volume.grid
+    np.testing.assert_array_equal(spread.indices, result.volume.indices)
+    assert reconstruct(views, samples=1, steps=2).uncertainty is None
+
+
+def test_the_uncertainty_is_the_standard_deviation_over_the_samples(weights, sphere_views, monkeypatch):
+    """Voxels that are 0, 0.5 and 1 in three samples have 0.5; those that are always 1 have 0."""
+    write_believer(weights)
+    drawn = np.zeros((3, 16, 16, 16), np.float32)
+    drawn[:, 4], drawn[1, 5], drawn[2, 5] = 1, 0.5, 1
+    monkeypatch.setattr(method, "draw", lambda *_: drawn)
+    result = reconstruct(sphere_views(SPHERE, 8.0), samples=3, quantile=0)
+    assert set(result.volume.indices[:, 0]) == {4, 5}
+    np.testing.assert_allclose(result.uncertainty.values, np.where(result.volume.indices[:, 0] == 4, 0, 0.5))
+    np.testing.assert_allclose(result.volume.values, np.where(result.volume.indices[:, 0] == 4, 1, 0.5))
     assert any("0.5 mm is not used" in note for note in result.notes)
 
 
@@ -496,6 +553,67 @@ def test_weights_of_another_network_are_refused(weights, sphere_views):
     save_weights(written.path, tensors, "unet3d_diffusion", wider)
     with pytest.raises(InputError, match="does not fit the network"):
         reconstruct(sphere_views(SPHERE, 8.0))
+
+
+def test_what_is_not_set_is_as_the_weights_recommend(weights, sphere_views):
+    paper = Unet3dDiffusionConfig().completed(Recipe())
+    assert (paper.steps, paper.guidance, paper.quantile) == (10, 7.5, 0.99)
+    write_believer(weights, steps=2, guidance=3.0, quantile=0.97)
+    views = sphere_views(SPHERE, 8.0)
+    found = reconstruct(views).volume
+    np.testing.assert_array_equal(found.values, reconstruct(views, steps=2, guidance=3.0, quantile=0.97).volume.values)
+    for other in ({"steps": 3}, {"guidance": 0.0}, {"quantile": 0.0}):
+        assert reconstruct(views, **other).volume.values.tobytes() != found.values.tobytes()
+
+
+@pytest.mark.parametrize("wrong", [{"steps": 0}, {"guidance": -1}, {"quantile": 1.0}, {"prediction": "noise"}])
+def test_impossible_recipes_are_refused(wrong):
+    with pytest.raises(InputError):
+        Recipe(**wrong)
+
+
+class SmallGpu:
+    """The network where only `room` volumes fit into the memory."""
+
+    def __init__(self, network, room):
+        self.network, self.config, self.room, self.asked = network, network.config, room, []
+
+    def __getattr__(self, name):
+        return getattr(self.network, name)
+
+    def __call__(self, noisy, times, condition):
+        self.asked.append(len(noisy))
+        if len(noisy) > self.room:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return self.network(noisy, times, condition)
+
+
+@pytest.mark.parametrize("room", [1, 2, 3])
+def test_a_small_gpu_gets_half_as_many_volumes_until_they_fit(sphere_views, room, monkeypatch):
+    monkeypatch.setattr(sampling, "volumes_at_once", lambda config: 6)
+    recipe = Recipe(network=TINY, spacing_mm=3.0, view_size=32)
+    given = conditions.network_inputs(sphere_views(SPHERE, 9.0), recipe)
+    config = Unet3dDiffusionConfig(samples=3, steps=2, guidance=2.0).completed(recipe)
+
+    def draw(network):
+        return sampling.draw(network, given, recipe, config, "cpu", np.random.default_rng(0), silent)
+
+    small = SmallGpu(believer(), room)
+    np.testing.assert_allclose(draw(small), draw(believer()), atol=1e-5)
+    fits = {1: [6, 3, 1], 2: [6, 3, 1], 3: [6, 3, 3]}[room]
+    assert small.asked[: len(fits)] == fits
+    assert all(count <= room for count in small.asked[2:])
+
+
+def test_a_gpu_too_small_for_one_volume_is_told_how_much_is_needed(sphere_views):
+    recipe = Recipe(network=TINY, spacing_mm=3.0, view_size=32)
+    given = conditions.network_inputs(sphere_views(SPHERE, 9.0), recipe)
+    config = Unet3dDiffusionConfig(samples=2, steps=2).completed(recipe)
+    with pytest.raises(InputError, match=r"one volume at a time needs about 0\.0 GB free.* --device cpu") as caught:
+        sampling.draw(SmallGpu(believer(), 0), given, recipe, config, "cpu", np.random.default_rng(0), silent)
+    assert caught.value.__cause__ is None and "\n" not in str(caught.value)
+    with pytest.raises(InputError, match=r"needs about 1\d\.\d GB free"), sampling.enough_gpu_memory(NetworkConfig()):
+        raise torch.OutOfMemoryError
 
 
 def test_probabilities_are_equation_4():
@@ -574,6 +692,40 @@ def test_a_checkpoint_of_another_network_is_refused_before_writing(tmp_path, wei
     with pytest.raises(InputError, match=r"x.ckpt does not fit the network: .* expected is"):
         convert.convert_checkpoint(tmp_path / "x.ckpt", "both")
     assert not weights.exists()
+
+
+def test_a_checkpoint_with_a_wrong_key_is_refused_by_its_name(tmp_path, weights):
+    checkpoint(tmp_path / "x.ckpt", TINY)
+    content = torch.load(tmp_path / "x.ckpt", weights_only=True)
+    content["state_dict"]["model.conv_inn.weight"] = content["state_dict"].pop("model.conv_in.weight")
+    torch.save(content, tmp_path / "x.ckpt")
+    with pytest.raises(InputError, match=r"unet.conv_in.weight is absent, expected is of shape"):
+        convert.convert_checkpoint(tmp_path / "x.ckpt", "both", network=TINY)
+
+
+def test_a_truncated_checkpoint_is_refused_wherever_it_ends(tmp_path, weights):
+    checkpoint(tmp_path / "x.ckpt", TINY)
+    whole = (tmp_path / "x.ckpt").read_bytes()
+    for share in (0.01, 0.3, 0.9, 0.999):
+        (tmp_path / "x.ckpt").write_bytes(whole[: int(share * len(whole))])
+        with pytest.raises(InputError, match="checkpoint") as caught:
+            convert.convert_checkpoint(tmp_path / "x.ckpt", "both", network=TINY)
+        assert "\n" not in str(caught.value)
+    assert not weights.exists()
+
+
+def test_a_full_disk_leaves_nothing_of_a_conversion(tmp_path, weights, monkeypatch):
+    import safetensors.torch
+
+    def full(tensors, path, told):
+        Path(path).write_bytes(b"half")
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(safetensors.torch, "save_file", full)
+    checkpoint(tmp_path / "x.ckpt", TINY)
+    with pytest.raises(InputError, match=r"cannot write the weights .*No space left on device"):
+        convert.convert_checkpoint(tmp_path / "x.ckpt", "both", network=TINY)
+    assert not list(weights.iterdir())
 
 
 class Payload:

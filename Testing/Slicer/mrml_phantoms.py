@@ -38,10 +38,15 @@ def fits() -> tuple[SimpleNamespace, ...]:
     )
 
 
-def result() -> SimpleNamespace:
+def result(uncertainty: SparseVolume | None = None) -> SimpleNamespace:
     """What a reconstruction returns."""
     return SimpleNamespace(
-        probability=corner(), segmentation=corner(), surface=tetrahedron(), fits=fits(), warnings=("Take care.",)
+        probability=corner(),
+        uncertainty=uncertainty,
+        segmentation=corner(),
+        surface=tetrahedron(),
+        fits=fits(),
+        warnings=("Take care.",),
     )
 
 

@@ -89,6 +89,36 @@ def test_chosen_outputs_are_overwritten_and_stay_where_they_are(sphereNodes):
     assert slicer.mrmlScene.GetNumberOfNodes() == count
 
 
+def test_the_uncertainty_belongs_to_the_probability(sphereNodes):
+    """It is filed beside it, filled again with it, and goes where a new result has none."""
+    spread = phantoms.corner()
+    spread.values[:] = 0.125
+    outputs = fillOutputs(phantoms.result(spread), sphereNodes[0])
+    node, tree = outputs.uncertainty, hierarchy()
+    assert set(sparseFromVolume(node).values) == {np.float32(0.125)}
+    np.testing.assert_allclose(sparseFromVolume(node).points_lps_mm(), spread.points_lps_mm(), atol=1e-4)
+    assert tree.GetItemParent(tree.GetItemByDataNode(node)) == outputs.folderItem
+    assert fillOutputs(phantoms.result(spread), sphereNodes[0], outputs).uncertainty is node
+    assert fillOutputs(phantoms.result(), sphereNodes[0], outputs).uncertainty is None
+    assert slicer.mrmlScene.GetNodeByID(node.GetID()) is None
+
+
+def test_a_result_folder_brings_its_uncertainty(tmp_path):
+    from dataclasses import replace
+
+    from xradiff.pipeline import reconstruct, save
+
+    views = phantoms.sphereViews()
+    result = reconstruct(views, calibrate_mode="off", spacing_mm=1.0)
+    save(result, tmp_path / "one", report=False)
+    assert readResultFolder(tmp_path / "one", [view.name for view in views]).uncertainty is None
+    soft = result.probability
+    save(replace(result, uncertainty=replace(soft, values=soft.values / 4)), tmp_path / "two", report=False)
+    found = readResultFolder(tmp_path / "two", [view.name for view in views]).uncertainty
+    np.testing.assert_allclose(found.points_lps_mm(), soft.points_lps_mm(), atol=1e-4)
+    np.testing.assert_array_equal(found.values, soft.values / 4)
+
+
 def test_views_go_to_the_worker_unchanged(tmp_path):
     from xradiff.views import read_view
 

@@ -27,6 +27,7 @@ class FolderResult:
     surface: SurfaceMesh
     fits: tuple[SimpleNamespace, ...]
     warnings: tuple[str, ...]
+    uncertainty: SparseVolume | None = None
 
 
 def exportViews(views: Sequence[AngiogramView], folder: Path) -> list[tuple[Path, Path]]:
@@ -95,12 +96,14 @@ def readResultFolder(folder: Path, names: Sequence[str]) -> FolderResult:
     :raises OSError, KeyError or ValueError: a file is missing or not as it should be.
     """
     run = json.loads((folder / "run.json").read_text(encoding="utf-8"))
+    uncertainty = folder / "uncertainty.nii.gz"
     return FolderResult(
         probability=sparseFromImage(folder / "probability.nii.gz"),
         segmentation=sparseFromImage(folder / "segmentation.nii.gz"),
         surface=_meshFromFile(folder / "surface.vtp"),
         fits=_fitsFromFile(folder / "reprojection.csv", names),
         warnings=tuple(run.get("warnings", ())),
+        uncertainty=sparseFromImage(uncertainty) if uncertainty.exists() else None,
     )
 
 

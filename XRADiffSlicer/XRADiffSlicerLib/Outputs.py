@@ -19,6 +19,7 @@ from .NodeConversion import (
 )
 from .Views import baseNameOf
 
+UNCERTAINTY_ROLE = "XRADiffSlicer.Uncertainty"  # from a probability volume to its standard deviation
 TRUTH_ROLE = "XRADiffSlicer.Truth"  # from a synthetic view to the label map volume of its case
 
 
@@ -26,6 +27,8 @@ TRUTH_ROLE = "XRADiffSlicer.Truth"  # from a synthetic view to the label map vol
 class OutputNodes:
     """The nodes of one result. Those that are None when given are created.
 
+    :ivar uncertainty: standard deviation of the probability; None for a method without several samples. Not chosen: it
+        belongs to the probability.
     :ivar folderItem: subject hierarchy folder that holds created nodes, 0 before `fillOutputs`.
     :ivar fits: how the reprojected result fits each view (`xradiff.quantification.ReprojectionFit`).
     :ivar warnings: what the user should know, one sentence each.
@@ -36,6 +39,7 @@ class OutputNodes:
     probability: Any = None
     model: Any = None
     table: Any = None
+    uncertainty: Any = None
     folderItem: int = 0
     fits: tuple[Any, ...] = ()
     warnings: tuple[str, ...] = ()
@@ -53,7 +57,7 @@ KINDS = {
 def fillOutputs(result: Any, inputNode: Any, chosen: OutputNodes | None = None) -> OutputNodes:
     """Put a reconstruction into nodes and return them.
 
-    :param result: what has `probability`, `segmentation`, `surface`, `fits` and `warnings` of the core.
+    :param result: what has `probability`, `uncertainty`, `segmentation`, `surface`, `fits` and `warnings` of the core.
     :param inputNode: the first view; names and place in the subject hierarchy come from it.
     :param chosen: nodes to overwrite; those that are None are created.
     """
@@ -65,13 +69,30 @@ def fillOutputs(result: Any, inputNode: Any, chosen: OutputNodes | None = None) 
     outputs.truthDice = diceWithTruth(inputNode, result.segmentation)
 
     updateVolumeFromSparse(outputs.probability, result.probability)
+    outputs.uncertainty = _fillUncertainty(result.uncertainty, outputs.probability)
     updateSegmentationFromSparse(outputs.segmentation, result.segmentation)
     outputs.segmentation.SetReferenceImageGeometryParameterFromVolumeNode(outputs.probability)
     updateModelFromMesh(outputs.model, result.surface)
     updateTableFromFits(outputs.table, outputs.fits)
     _display(outputs)
-    outputs.folderItem = fileNodes(besideOf(inputNode), f"{base} XRA-Diff", [nodes[field] for field in created])
+    filed = [nodes[field] for field in created] + [node for node in (outputs.uncertainty,) if node is not None]
+    outputs.folderItem = fileNodes(besideOf(inputNode), f"{base} XRA-Diff", filed)
     return outputs
+
+
+def _fillUncertainty(uncertainty: Any, probability: Any) -> Any:
+    """Fill the volume of the standard deviation that belongs to `probability`; remove that of an earlier result."""
+    node = probability.GetNodeReference(UNCERTAINTY_ROLE)
+    if uncertainty is None:
+        if node is not None:
+            slicer.mrmlScene.RemoveNode(node)
+        return None
+    if node is None:
+        name = slicer.mrmlScene.GenerateUniqueName(f"{probability.GetName()} standard deviation")
+        node = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLScalarVolumeNode", name)
+        probability.SetNodeReferenceID(UNCERTAINTY_ROLE, node.GetID())
+    updateVolumeFromSparse(node, uncertainty)
+    return node
 
 
 def _create(field: str, base: str) -> Any:
@@ -82,8 +103,8 @@ def _create(field: str, base: str) -> Any:
 
 def _display(outputs: OutputNodes) -> None:
     """Show the segmentation in 3D; the surface model stays hidden behind it."""
-    for node in (outputs.segmentation, outputs.probability, outputs.model):
-        if node.GetDisplayNode() is None:
+    for node in (outputs.segmentation, outputs.probability, outputs.uncertainty, outputs.model):
+        if node is not None and node.GetDisplayNode() is None:
             node.CreateDefaultDisplayNodes()
             if node is outputs.model:
                 node.GetDisplayNode().SetColor(*CORONARY_COLOR)

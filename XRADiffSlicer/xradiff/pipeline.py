@@ -51,6 +51,7 @@ class Reconstruction:
         method: the method's spec.
         settings: JSON-ready; all that a replay needs, the views as given among them.
         provenance: JSON-ready; versions, times, device.
+        uncertainty: standard deviation of the probability over several samples, at its voxels; None without samples.
     """
 
     views: tuple[AngiogramView, ...]
@@ -64,6 +65,7 @@ class Reconstruction:
     method: MethodSpec
     settings: dict[str, Any]
     provenance: dict[str, Any]
+    uncertainty: SparseVolume | None = None
 
 
 def reconstruct(
@@ -140,6 +142,7 @@ def reconstruct(
         method=spec,
         settings=asked | _replayable(config, postprocessing, given, landmarks),
         provenance=_provenance(watch, chosen, seed),
+        uncertainty=result.uncertainty,
     )
 
 
@@ -212,6 +215,7 @@ def save(
         settings=result.settings,
         provenance=result.provenance | ({"command": command} if command else {}),
         warnings=result.warnings,
+        uncertainty=result.uncertainty,
     )
     return write_result_folder(folder, content, progress, report=report)
 

@@ -34,6 +34,7 @@ class ResultFolderContent:
         settings: further settings that a replay needs (grid, postprocessing, side, ...).
         provenance: for example versions {name: version}, times_s {step: s}, device, seed, command, date.
         warnings: one sentence each, shown on top of the report.
+        uncertainty: standard deviation over the method's samples, at the voxels of `probability`; None without.
 
     Raises:
         InputError: the segmentation is empty, or parts do not belong together.
@@ -52,6 +53,7 @@ class ResultFolderContent:
     settings: Mapping[str, object] = field(default_factory=dict)
     provenance: Mapping[str, object] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
+    uncertainty: SparseVolume | None = None
 
     def __post_init__(self) -> None:
         if len(self.segmentation.indices) == 0:
@@ -65,5 +67,7 @@ class ResultFolderContent:
             raise InputError(f"{len(self.views)} views need as many reprojection fits, got {len(self.fits)}")
         if self.probability.grid != self.segmentation.grid:
             raise InputError("probability and segmentation must lie on the same grid")
+        if self.uncertainty is not None and self.uncertainty.grid != self.probability.grid:
+            raise InputError("probability and uncertainty must lie on the same grid")
         for view in self.views:
             view.vessel_mask()

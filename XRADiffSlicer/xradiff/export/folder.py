@@ -65,10 +65,10 @@ def write_result_folder(
 ) -> tuple[Path, ...]:
     """Write `content` as the folder `target` and return its files.
 
-    segmentation.nii.gz (uint8) and probability.nii.gz (float32), RAS affine; surface.vtp and
-    surface.stl, LPS mm; reprojection.csv; viewN_overlay.png; run.json; with `report` also render.png
-    and viewN_render.png, where this machine can render, and report.html. On an error or a cancel,
-    `target` is as before.
+    segmentation.nii.gz (uint8), probability.nii.gz (float32) and, of a method that draws several samples,
+    uncertainty.nii.gz (float32), RAS affine; surface.vtp and surface.stl, LPS mm; reprojection.csv; viewN_overlay.png;
+    run.json; with `report` also render.png and viewN_render.png, where this machine can render, and report.html. On an
+    error or a cancel, `target` is as before.
 
     Raises:
         InputError: the folder cannot be written or holds something else.
@@ -128,6 +128,8 @@ def _fill(work: Path, content: ResultFolderContent, progress: Progress, report: 
     write_volume(work / "segmentation.nii.gz", content.segmentation, *box, binary=True)
     progress(0.1, "writing volumes")
     write_volume(work / "probability.nii.gz", content.probability, *box, binary=False)
+    if content.uncertainty is not None:
+        write_volume(work / "uncertainty.nii.gz", content.uncertainty, *box, binary=False)
     progress(0.2, "writing the surface")
     write_vtp(work / "surface.vtp", content.surface)
     write_stl(work / "surface.stl", content.surface)

@@ -51,10 +51,13 @@ class ReconstructionResult:
     Attributes:
         volume: probability (0 to 1) that a voxel lies inside a vessel.
         notes: what the user should know about this result, one sentence each.
+        uncertainty: standard deviation of the probability over several samples, at the voxels of `volume`; None where
+            the method has none.
     """
 
     volume: SparseVolume
     notes: tuple[str, ...] = ()
+    uncertainty: SparseVolume | None = None
 
 
 class ReconstructionMethod(Protocol):

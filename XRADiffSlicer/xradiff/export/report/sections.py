@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from html import escape
 from pathlib import Path
 
+import numpy as np
+
 from ...datatypes import AngiogramView
 from ...quantification import ReprojectionFit
 from ..content import DISCLAIMER, ResultFolderContent
@@ -60,6 +62,7 @@ def summary(content: ResultFolderContent, folder: Path) -> str:
         ),
         ("Volume", f"{number(size.volume_mm3 / 1000)} ml", parts),
         ("Extent", f"{extent} mm", "left\u2013right, front\u2013back, head\u2013foot"),
+        *_spread(content),
     )
     cells = "".join(
         f"<div><dt>{escape(name)}</dt><dd>{escape(value)}<small>{escape(note)}</small></dd></div>"
@@ -73,6 +76,18 @@ def summary(content: ResultFolderContent, folder: Path) -> str:
     picture = figure(render, "Surface seen from the front and from the left", caption) if render.exists() else ""
     note = f'<p class="note">{escape(CAUTION)} {escape(CRITERIA)}</p>'
     return section("summary", "Summary", lead, warnings, f'<dl class="numbers">{cells}</dl>', picture, note)
+
+
+def _spread(content: ResultFolderContent) -> tuple[tuple[str, str, str], ...]:
+    """Return the mean uncertainty in the vessel, where the method has one."""
+    uncertainty = content.uncertainty
+    if uncertainty is None:
+        return ()
+    shape = uncertainty.grid.shape
+    places = [np.ravel_multi_index(tuple(volume.indices.T), shape) for volume in (uncertainty, content.segmentation)]
+    inside = uncertainty.values[np.isin(*places)]
+    value = number(float(inside.mean())) if len(inside) else "-"
+    return (("Uncertainty", value, "of the probability, 0 to 1: standard deviation over samples, mean in the vessel"),)
 
 
 def inputs(content: ResultFolderContent) -> str:

@@ -2,6 +2,6 @@
 
 from .ddim import sample_ddim
 from .guidance import guided
-from .schedule import NoiseSchedule
+from .schedule import PREDICTIONS, NoiseSchedule, prediction_target
 
-__all__ = ["NoiseSchedule", "guided", "sample_ddim"]
+__all__ = ["PREDICTIONS", "NoiseSchedule", "guided", "prediction_target", "sample_ddim"]

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from ...progress import Progress, silent
-from .guidance import NoisePredictor
+from .guidance import Predictor
 from .schedule import NoiseSchedule
 
 __all__ = ["sample_ddim"]
@@ -14,7 +14,7 @@ __all__ = ["sample_ddim"]
 
 @torch.no_grad()
 def sample_ddim(
-    predict_noise: NoisePredictor,
+    predict: Predictor,
     start: Tensor,
     schedule: NoiseSchedule,
     steps: int,
@@ -24,11 +24,11 @@ def sample_ddim(
 ) -> Tensor:
     """Return x_0 (B, ...) of standard normal noise `start` (B, ...).
 
-    Calls `predict_noise` once a step. Deterministic: all chance is in `start`. Nothing in the loop
+    Calls `predict` once a step. Deterministic: all chance is in `start`. Nothing in the loop
     waits for the device: time steps are numbers on the host and were sent to the device before.
 
     Args:
-        predict_noise: noise (B, ...) in x_t (B, ...) at time steps (B,).
+        predict: what `schedule.prediction` says (B, ...) of x_t (B, ...) at time steps (B,).
         start: noise to begin with; its device and dtype are kept.
         schedule: the schedule of the network's training.
         steps: number n of steps.
@@ -46,8 +46,10 @@ def sample_ddim(
     sample = start
     for index, time in enumerate(times):
         progress(index / steps, f"denoising, step {index + 1} of {steps}")
-        noise = predict_noise(sample, on_device[index].expand(len(sample)))
-        step = scheduler.step(noise.to(sample.dtype), time, sample, use_clipped_model_output=clip, return_dict=False)
+        predicted = predict(sample, on_device[index].expand(len(sample)))
+        step = scheduler.step(
+            predicted.to(sample.dtype), time, sample, use_clipped_model_output=clip, return_dict=False
+        )
         sample = step[0]
     progress(1.0, "denoised")
     return sample

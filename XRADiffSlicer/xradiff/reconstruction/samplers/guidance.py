@@ -7,20 +7,21 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-__all__ = ["NoisePredictor", "guided"]
+__all__ = ["Predictor", "guided"]
 
-NoisePredictor = Callable[[Tensor, Tensor], Tensor]
-"""Noise (B, ...) in x_t (B, ...) at time steps (B,)."""
+Predictor = Callable[[Tensor, Tensor], Tensor]
+"""x_t (B, ...) at time steps (B,) -> what the schedule says is predicted: noise, x_0 or velocity (B, ...)."""
 
 
-def guided(conditional_then_not: NoisePredictor, scale: float) -> NoisePredictor:
-    """Return the guided noise predictor eps_u + scale (eps_c - eps_u).
+def guided(conditional_then_not: Predictor, scale: float) -> Predictor:
+    """Return the guided predictor p_u + scale (p_c - p_u).
 
     Ho and Salimans 2022 (arXiv:2207.12598) with XRA-Diff's gamma as `scale`: 0 is unconditional, 1
-    conditional, more pushes away from the unconditional prediction.
+    conditional, more pushes away from the unconditional prediction. At a time step noise, x_0 and velocity depend on
+    each other linearly, so that guiding any of them is the same.
 
     Args:
-        conditional_then_not: predicts the noise of a batch whose first half has its condition and
+        conditional_then_not: predicts for a batch whose first half has its condition and
             whose second half, the same volumes again, has none.
         scale: the guidance scale gamma.
     """

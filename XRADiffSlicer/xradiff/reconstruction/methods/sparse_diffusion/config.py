@@ -24,10 +24,12 @@ class SparseDiffusionConfig:
     guidance: float = setting(
         1.0, "Guidance scale gamma: 1 is without guidance, more follows the views closer.", minimum=0, maximum=100
     )
-    mask_guidance: float = setting(
-        0.0, "How far each step is pushed towards covering every pixel of the masks; 0 is not at all.", minimum=0,
-        maximum=100,
-    )  # fmt: skip
+    mask_guidance: int = setting(
+        40,
+        "How often each step is pushed towards a vessel on the ray of every pixel of the masks; 0 is not at all.",
+        minimum=0,
+        maximum=1000,
+    )
     tolerance_mm: str = setting(
         "auto",
         "By how many mm the masks may disagree; auto takes what calibration leaves, and 0 with calibration off: then "

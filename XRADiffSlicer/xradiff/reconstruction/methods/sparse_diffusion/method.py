@@ -56,12 +56,13 @@ class SparseDiffusion:
         samples = probabilities_of(
             network, case, inputs, recipe, config, generator=generator, progress=stage(progress, 0.35, 1.0)
         )
-        mean = samples.mean(axis=0)
+        mean, spread = samples.mean(axis=0), samples.std(axis=0) if len(samples) > 1 else None
         if not np.isfinite(mean).all():
             raise InputError("the network gave values that are not finite; its weights do not suit these views")
         volume = connect_parts(volume_of(case.voxels, mean), config.connect_mm)
+        uncertainty = None if spread is None else volume_of(case.voxels, spread, mean >= LEAST)
         told = _notes(case, weights, recipe, inputs)
-        return ReconstructionResult(volume, (*notes, *told))
+        return ReconstructionResult(volume, (*notes, *told), uncertainty)
 
 
 def load_denoiser(weights: WeightsFile, recipe: Recipe, device: str) -> SparseDenoiser:
@@ -99,7 +100,7 @@ def probabilities_of(
             part = stage(progress, number / config.samples, (number + 1) / config.samples)
             answer = sample(
                 network, given, noise, recipe, steps=config.steps, guidance=config.guidance, rays=rays,
-                mask_guidance=config.mask_guidance, progress=part,
+                rounds=config.mask_guidance, progress=part,
             )  # fmt: skip
             drawn.append(_recentred(answer, recipe.threshold).cpu().numpy())
     return np.stack(drawn)
@@ -119,9 +120,11 @@ def _recentred(probability: torch.Tensor, threshold: float) -> torch.Tensor:
     return torch.where(probability < threshold, below, above)
 
 
-def volume_of(voxels: ActiveVoxels, values: NDArray[np.float32]) -> SparseVolume:
-    """Return probabilities (N, 8) of the children as a sparse volume of the fine grid; the least are left out."""
-    kept = values >= LEAST
+def volume_of(
+    voxels: ActiveVoxels, values: NDArray[np.float32], kept: NDArray[np.bool_] | None = None
+) -> SparseVolume:
+    """Return values (N, 8) of the children as a sparse volume of the fine grid: those `kept`, or not the least."""
+    kept = values >= LEAST if kept is None else kept
     indices, chosen = voxels.children()[kept], values[kept]
     order = np.lexsort(indices.T[::-1])
     return SparseVolume(voxels.fine, indices[order], chosen[order].astype(np.float32))

@@ -1,12 +1,11 @@
-"""Noise -> vessels on the sparse voxels, in few DDIM steps."""
+"""Noise -> vessels on the sparse voxels, in few DDIM steps; the loop and the schedule are the shared ones."""
 
 from __future__ import annotations
 
-import torch
-from diffusers.schedulers.scheduling_ddim import DDIMScheduler
 from torch import Tensor, nn
 
 from ....progress import Progress, silent
+from ...samplers import NoiseSchedule, sample_ddim
 from .mask_guidance import MaskRays
 from .network import Conditions
 from .recipe import Recipe
@@ -14,23 +13,17 @@ from .recipe import Recipe
 __all__ = ["noise_levels", "sample"]
 
 
-def _scheduler(recipe: Recipe) -> DDIMScheduler:
-    return DDIMScheduler(
-        num_train_timesteps=recipe.train_steps,
-        beta_schedule=recipe.schedule,
-        prediction_type="sample",
-        rescale_betas_zero_snr=True,
-        timestep_spacing="trailing",
-        clip_sample=False,
-    )
+def _schedule(recipe: Recipe) -> NoiseSchedule:
+    """The recipe's schedule, rescaled to end in pure noise; the clean volume is predicted."""
+    return NoiseSchedule(recipe.schedule, recipe.train_steps, prediction="sample", zero_terminal_snr=True)
 
 
 def noise_levels(recipe: Recipe) -> Tensor:
     """Return sqrt(1 - abar_t) (T,) of the schedule."""
-    return (1 - _scheduler(recipe).alphas_cumprod).sqrt()
+    levels: Tensor = (1 - _schedule(recipe).ddim().alphas_cumprod).sqrt()
+    return levels
 
 
-@torch.no_grad()
 def sample(
     network: nn.Module,
     given: Conditions,
@@ -40,22 +33,32 @@ def sample(
     steps: int,
     guidance: float,
     rays: MaskRays | None = None,
-    mask_guidance: float = 0.0,
+    rounds: int = 0,
     progress: Progress = silent,
 ) -> Tensor:
-    """Return probabilities (N, 8): the network's answer in the last of `steps` DDIM steps from `noise` (N, 8)."""
-    scheduler = _scheduler(recipe)
-    scheduler.set_timesteps(steps)
-    levels, state = noise_levels(recipe), noise
-    logits = noise
-    for index, time in enumerate(scheduler.timesteps.tolist()):
-        progress(index / steps, f"denoising, step {index + 1} of {steps}")
-        level = levels[time].to(noise.device).expand(len(given.side))
-        logits = network(state, level, given).float()
+    """Return probabilities (N, 8) after `steps` DDIM steps from `noise` (N, 8).
+
+    Args:
+        network: logits of the clean volume, see `SparseDenoiser`.
+        given: what it is told.
+        noise: to begin with.
+        recipe: of the network.
+        steps: number of denoising steps.
+        guidance: scale gamma of the classifier-free guidance, on logits; 1 is without.
+        rays: of the masks, where every step is pushed towards covering them.
+        rounds: how often it is pushed a step.
+        progress: told before each step; may raise Cancelled.
+    """
+    levels, cases = noise_levels(recipe).to(noise.device), len(given.side)
+
+    def predict(state: Tensor, times: Tensor) -> Tensor:
+        level = levels[times[:1]].expand(cases)
+        logits: Tensor = network(state, level, given).float()
         if guidance != 1:
             blind = network(state, level, given.without()).float()
             logits = blind + guidance * (logits - blind)
         if rays is not None:
-            logits = rays.pushed(logits, mask_guidance)
-        state = scheduler.step(2 * logits.sigmoid() - 1, time, state, return_dict=False)[0]
-    return logits.sigmoid()
+            logits = rays.pushed(logits, rounds)
+        return 2 * logits.sigmoid() - 1
+
+    return (sample_ddim(predict, noise, _schedule(recipe), steps, progress=progress) + 1) / 2

@@ -11,17 +11,16 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn.functional import interpolate
 
-from ....datatypes import AngiogramView, SparseVolume, VolumeGrid
+from ....datatypes import AngiogramView, VolumeGrid
 from ....errors import InputError
 from ....geometry import camera_of
-from ....geometry.placement import grid_around
-from ....projection import MaskCone, backproject_masks
+from ...backprojection import backprojection_cube
 from .published import published_backprojection, published_grid, published_views
 from .recipe import Recipe
 
 __all__ = ["NetworkInputs", "network_inputs"]
 
-LOST = 0.01  # less of the backprojection outside the grid is not worth a word
+LOST = 0.01  # less of a mask beyond the grid is not worth a word
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,39 +57,20 @@ def network_inputs(views: Sequence[AngiogramView], recipe: Recipe) -> NetworkInp
         raise InputError(f"these weights need {recipe.network.views} views, got {len(views)}")
     encoded = views[: recipe.network.views]
     views = [*sorted(encoded, key=lambda view: -view.acquisition.primary_deg), *views[len(encoded) :]]
-    tree_mm = _hull(views, grid_around(views, recipe.spacing_mm, recipe.spacing_mm)).points_lps_mm()
     if recipe.geometry == "published":
         grid, flipped = published_grid(size), (1,)
         backprojection, images = published_backprojection(views, size), published_views(views)
     else:
-        middle = (tree_mm.min(axis=0) + tree_mm.max(axis=0)) / 2
-        grid = VolumeGrid.centred((size,) * 3, recipe.spacing_mm, middle)
-        backprojection = _dense(_hull(views, grid))
+        cube = backprojection_cube(views, size, recipe.spacing_mm)
+        grid, backprojection = cube.grid, torch.from_numpy(cube.values)
         images = [torch.from_numpy(view.vessel_mask().astype(np.float32)) for view in views]
     return NetworkInputs(
         backprojection[None, None],
         torch.cat([_resampled(image, recipe.view_size) for image in images], dim=1),
         grid,
         flipped,
-        _notes(tree_mm, grid, recipe.geometry),
+        _notes(views, grid, recipe.geometry),
     )
-
-
-def _hull(views: Sequence[AngiogramView], grid: VolumeGrid) -> SparseVolume:
-    """Eq. 3 and 11 on `grid`: minimum of the masks' soft backprojections."""
-    cones = [MaskCone.of(view.vessel_mask(), camera_of(view)) for view in views]
-    hull = backproject_masks(cones, grid)
-    if len(hull.indices) == 0:
-        raise InputError(
-            f"the backprojected masks meet in no voxel of {grid.spacing_mm[0]:.2f} mm; check geometry and views"
-        )
-    return hull
-
-
-def _dense(volume: SparseVolume) -> Tensor:
-    dense = np.zeros(volume.grid.shape, dtype=np.float32)
-    dense[tuple(volume.indices.T)] = volume.values
-    return torch.from_numpy(dense)
 
 
 def _resampled(image: Tensor, size: int) -> Tensor:
@@ -103,16 +83,27 @@ def _resampled(image: Tensor, size: int) -> Tensor:
     return interpolate(given, size=(size, size), mode="bilinear", align_corners=False)
 
 
-def _notes(tree_mm: NDArray[np.float64], grid: VolumeGrid, geometry: str) -> tuple[str, ...]:
-    """What is lost beyond the grid, and what the authors' geometry costs; `tree_mm` (N, 3) are points of the hull."""
-    outside = np.any(np.abs(tree_mm - grid.centre_lps_mm) > grid.extent_mm / 2, axis=1).mean()
+def _notes(views: Sequence[AngiogramView], grid: VolumeGrid, geometry: str) -> tuple[str, ...]:
+    """What the grid cannot hold, and what the authors' geometry costs."""
+    beyond = max(_share_beyond(view, grid) for view in views)
     notes = []
-    if outside > LOST:
+    if beyond > LOST:
         size = f"{grid.extent_mm[0]:.0f} mm"
-        notes.append(f"{outside:.0%} of the backprojection lie outside the network's cube of {size} and are lost.")
+        notes.append(f"{beyond:.0%} of a mask are seen beside the network's cube of {size} and are lost.")
     if geometry == "published":
         notes.append(
             "These weights use another C-arm rotation than DICOM: the result fits the views only roughly where both "
             "angles of a view are far from 0."
         )
     return tuple(notes)
+
+
+def _share_beyond(view: AngiogramView, grid: VolumeGrid) -> float:
+    """Return the share of the mask's pixels whose rays miss `grid` (slab test)."""
+    camera = camera_of(view)
+    rays = camera.ray_directions(np.argwhere(view.vessel_mask()).astype(np.float64))
+    rays = np.where(rays == 0, np.finfo(float).tiny, rays)
+    low = grid.centre_lps_mm - grid.extent_mm / 2 - camera.source
+    ends: NDArray[np.float64] = np.stack([low / rays, (low + grid.extent_mm) / rays])
+    enters, leaves = ends.min(axis=0).max(axis=1), ends.max(axis=0).min(axis=1)
+    return float(np.mean(enters > leaves))

@@ -2,32 +2,42 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from ...config import check_config, setting
+
+if TYPE_CHECKING:  # listing the settings loads no network
+    from .recipe import Recipe
 
 __all__ = ["Unet3dDiffusionConfig"]
 
 
 @dataclass(frozen=True)
 class Unet3dDiffusionConfig:
-    """Settings of the method; the defaults are the paper's."""
+    """Settings of the method. A number of -1 takes what the weights recommend: for the authors' the paper's."""
 
     weights: str = setting(
         "auto",
         "Name or path of the weights; auto takes unet3d_diffusion_left or _right where the side is given and they are "
         "there, else unet3d_diffusion_both.",
     )
-    steps: int = setting(10, "Number n of denoising steps.", minimum=1, maximum=1000)
+    steps: int = setting(
+        -1, "Number n of denoising steps; -1: as the weights recommend (published: 10).", minimum=-1, maximum=1000
+    )
     guidance: float = setting(
-        7.5, "Guidance scale gamma: 1 is without guidance, more follows the views closer.", minimum=0, maximum=100
+        -1.0,
+        "Guidance scale gamma: 1 is without guidance, more follows the views closer; -1: as the weights recommend "
+        "(published: 7.5).",
+        minimum=-1,
+        maximum=100,
     )
     samples: int = setting(1, "Number of samples that are drawn and averaged.", minimum=1, maximum=64)
     quantile: float = setting(
-        0.99,
+        -1.0,
         "Fraction delta of all voxels that get a probability below 0.5 (eq. 4); 0 takes the network's values as "
-        "probabilities.",
-        minimum=0,
+        "probabilities; -1: as the weights recommend (published: 0.99).",
+        minimum=-1,
         maximum=0.9999,
     )
     schedule: str = setting(
@@ -48,3 +58,12 @@ class Unet3dDiffusionConfig:
 
     def __post_init__(self) -> None:
         check_config(self)
+
+    def completed(self, recipe: Recipe) -> Unet3dDiffusionConfig:
+        """Return the settings with what weights of `recipe` recommend in place of -1."""
+        return replace(
+            self,
+            steps=recipe.steps if self.steps < 0 else self.steps,
+            guidance=recipe.guidance if self.guidance < 0 else self.guidance,
+            quantile=recipe.quantile if self.quantile < 0 else self.quantile,
+        )

@@ -7,23 +7,20 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from ....datatypes import SparseVolume
 from ....errors import InputError, MissingDependencyError
 from ....memory import check_memory
 from ....progress import Progress, stage
 from ...interface import ReconstructionInputs, ReconstructionResult, check_separation
-from ...samplers import NoiseSchedule, guided, sample_ddim
-from ...samplers.guidance import NoisePredictor
 from ...weights import WeightsFile, find_weights, open_weights, read_tensors
-from .conditions import NetworkInputs, network_inputs
+from .conditions import network_inputs
 from .config import Unet3dDiffusionConfig
-from .cost import cpu_seconds, memory_bytes, volumes_at_once
+from .cost import memory_bytes
 from .network import NoisePredictor3D, empty_network
 from .recipe import Recipe
+from .sampling import draw, enough_gpu_memory
 from .spec import SPEC
 
 __all__ = ["Unet3dDiffusion"]
@@ -59,10 +56,20 @@ class Unet3dDiffusion:
         given = network_inputs(inputs.views, recipe)
         progress(0.05, "loading the network")
         network = _load(weights, recipe, inputs.device)
-        samples = _draw(network, given, recipe, config, inputs.device, generator, stage(progress, 0.1, 1.0))
-        maps = np.stack([probabilities(sample, config.quantile) for sample in samples])
-        volume = SparseVolume.from_dense(np.flip(maps.mean(axis=0), given.flipped), given.grid)
-        return ReconstructionResult(volume, (*notes, *given.notes, *_notes(recipe, weights, maps, inputs.spacing_mm)))
+        chosen = config.completed(recipe)
+        samples = draw(network, given, recipe, chosen, inputs.device, generator, stage(progress, 0.1, 1.0))
+        maps = np.stack([np.flip(probabilities(one, chosen.quantile), given.flipped) for one in samples])
+        volume = SparseVolume.from_dense(maps.mean(axis=0), given.grid)
+        told = (*notes, *given.notes, *_notes(recipe, weights, maps, inputs.spacing_mm))
+        return ReconstructionResult(volume, told, _uncertainty(maps, volume))
+
+
+def _uncertainty(maps: NDArray[np.float32], volume: SparseVolume) -> SparseVolume | None:
+    """Return the standard deviation over the samples (S, N, N, N) at the voxels of `volume`; None for one sample."""
+    if len(maps) < 2:
+        return None
+    deviation = maps.std(axis=0, ddof=1)[tuple(volume.indices.T)]
+    return SparseVolume(volume.grid, volume.indices, deviation.astype(np.float32))
 
 
 def probabilities(sample: NDArray[np.float32], quantile: float) -> NDArray[np.float32]:
@@ -104,55 +111,9 @@ def _load(weights: WeightsFile, recipe: Recipe, device: str) -> NoisePredictor3D
         check_memory(memory_bytes(recipe.network), "this network", advice)
     tensors: dict[str, Any] = read_tensors(weights, expected)
     network.load_state_dict(tensors, assign=True)
-    return network.float().to(device).eval().requires_grad_(False)
-
-
-@torch.no_grad()
-def _draw(
-    network: NoisePredictor3D,
-    given: NetworkInputs,
-    recipe: Recipe,
-    config: Unet3dDiffusionConfig,
-    device: str,
-    generator: np.random.Generator,
-    progress: Progress,
-) -> NDArray[np.float32]:
-    """Return the samples (S, N, N, N). The encoders run once; all samples of a step are one batch."""
-    chance = torch.Generator().manual_seed(int(generator.integers(2**63 - 1)))
-    start = torch.randn((config.samples, *given.backprojection.shape[1:]), generator=chance).to(device)
-    name = recipe.schedule if config.schedule == "training" else config.schedule
-    schedule = NoiseSchedule(name, recipe.train_steps)
-    reduced = config.precision == "bfloat16" or (config.precision == "auto" and device == "cuda")
-    if device == "cpu":
-        calls = config.samples * config.steps * (1 if config.guidance == 1 else 2)
-        progress(0.0, f"denoising will take about {_duration(cpu_seconds(recipe.network, calls))} on this CPU")
-    with torch.autocast(device, torch.bfloat16, enabled=reduced):
-        predict = _predictor(network, given, config, device)
-        samples = sample_ddim(predict, start, schedule, config.steps, clip=config.clip, progress=progress)
-    drawn: NDArray[np.float32] = samples[:, 0].float().cpu().numpy()
-    return drawn
-
-
-def _predictor(
-    network: NoisePredictor3D, given: NetworkInputs, config: Unet3dDiffusionConfig, device: str
-) -> NoisePredictor:
-    """The guided network. Without guidance the unconditional half is left out."""
-    backprojection, views = given.backprojection.to(device), given.views.to(device)
-    condition = network.encode(backprojection, views).repeated(config.samples)
-    if config.guidance != 1:
-        condition = condition.joined(network.encode_nothing(backprojection, views).repeated(config.samples))
-    # a GPU takes the batch at once; on a CPU large volumes one by one take no longer and far less memory
-    at_once = volumes_at_once(network.config) if device == "cpu" else len(condition.token)
-
-    def predict(noisy: Tensor, times: Tensor) -> Tensor:
-        parts = [slice(start, start + at_once) for start in range(0, len(noisy), at_once)]
-        return torch.cat([network(noisy[part], times[part], condition.part(part)) for part in parts])
-
-    return predict if config.guidance == 1 else guided(predict, config.guidance)
-
-
-def _duration(seconds: float) -> str:
-    return f"{seconds:.0f} s" if seconds < 90 else f"{seconds / 60:.0f} min"
+    network = network.float().eval().requires_grad_(False)
+    with enough_gpu_memory(recipe.network):
+        return network.to(device)
 
 
 def _notes(recipe: Recipe, weights: WeightsFile, maps: NDArray[np.float32], spacing_mm: float) -> list[str]:

@@ -10,6 +10,7 @@ from typing import Any
 from ....checks import check_choice, check_range
 from ....errors import InputError
 from ...config import config_from
+from ...samplers import NoiseSchedule
 
 __all__ = ["PUBLISHED_EDGE_MM", "NetworkConfig", "Recipe"]
 
@@ -82,6 +83,9 @@ class Recipe:
         view_size: pixels along each edge that masks are resampled to for the projection encoders.
         schedule: noise schedule of the training, a name of `NoiseSchedule`.
         train_steps: its number of time steps.
+        prediction: what the network predicts: "epsilon" (the noise, as published), "sample" or "v_prediction".
+        zero_terminal_snr: whether its last time step is pure noise.
+        steps, guidance, quantile: settings of the method that these weights are best sampled with.
         side: "left", "right" or "both" (side-agnostic).
         source: where the weights come from, one sentence.
 
@@ -95,6 +99,11 @@ class Recipe:
     view_size: int = 512
     schedule: str = "squaredcos_cap_v2"
     train_steps: int = 1000
+    prediction: str = "epsilon"
+    zero_terminal_snr: bool = False
+    steps: int = 10
+    guidance: float = 7.5
+    quantile: float = 0.99
     side: str = "both"
     source: str = ""
 
@@ -102,13 +111,21 @@ class Recipe:
         check_range("spacing_mm", self.spacing_mm, 0.05, 20, unit="mm")
         check_choice("geometry", self.geometry, GEOMETRIES)
         check_range("view_size", self.view_size, 1, 8192)
-        check_range("train_steps", self.train_steps, 1, 100_000)
+        _ = self.noise_schedule
+        check_range("steps", self.steps, 1, self.train_steps)
+        check_range("guidance", self.guidance, 0, 100)
+        check_range("quantile", self.quantile, 0, 0.9999)
         check_choice("side", self.side, SIDES)
         if self.geometry == "published" and not math.isclose(self.spacing_mm * self.network.size, PUBLISHED_EDGE_MM):
             raise InputError(
                 f"the published geometry has a cube of {PUBLISHED_EDGE_MM:g} mm, got {self.network.size} voxels of "
                 f"{self.spacing_mm:g} mm"
             )
+
+    @property
+    def noise_schedule(self) -> NoiseSchedule:
+        """The schedule of the training, and by default of the sampling."""
+        return NoiseSchedule(self.schedule, self.train_steps, self.prediction, self.zero_terminal_snr)
 
     def to_json(self) -> dict[str, Any]:
         """Return a JSON-ready dictionary; `from_json` is the way back."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -9,13 +10,14 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from ....checks import check_range
-from ....datatypes import AngiogramView
+from ....datatypes import AngiogramView, VolumeGrid
 from ....errors import InputError
 from ...config import config_from
-from ...samplers import NoiseSchedule, guided, sample_ddim
+from ...samplers import guided, sample_ddim
 from ...trainable import VesselTruth
 from ...weights import save_weights
 from .conditions import network_inputs
@@ -29,6 +31,7 @@ from .training import LEARNING_RATE, DiffusionTraining
 __all__ = ["DiffusionExample", "DiffusionTrainable"]
 
 NETWORK_WORDS = ("size", "layers_per_block", "norm_groups", "head_size", "token_size", "encoder_channels", "views")
+FINE_MM = 1.75
 NETWORK_LISTS = ("channels", "attention", "attention_up")
 
 
@@ -40,8 +43,7 @@ class DiffusionExample:
 
     def __call__(self, views: Sequence[AngiogramView], truth: VesselTruth) -> dict[str, Tensor]:
         given = network_inputs(views, self.recipe)
-        touched = truth.occupancy(given.grid) > 0  # vessels thinner than a voxel are kept
-        volume = np.flip(touched.astype(np.float32), given.flipped)
+        volume = np.flip(_touched(truth, given.grid).astype(np.float32), given.flipped)
         encoded = given.views[0, : self.recipe.network.views]
         return {
             "volume": torch.from_numpy(np.ascontiguousarray(volume))[None],
@@ -52,6 +54,14 @@ class DiffusionExample:
     def join(self, examples: Sequence[dict[str, Tensor]]) -> dict[str, Tensor]:
         """Stack the examples along a new first axis."""
         return {name: torch.stack([example[name] for example in examples]) for name in examples[0]}
+
+
+def _touched(truth: VesselTruth, grid: VolumeGrid) -> NDArray[np.bool_]:
+    """Return the voxels that a vessel touches. Large ones are asked in parts, so that thin vessels are seen."""
+    parts, size = math.ceil(grid.spacing_mm[0] / FINE_MM - 1e-6), grid.shape[0]
+    fine = VolumeGrid.centred((parts * size,) * 3, grid.spacing_mm[0] / parts, grid.centre_lps_mm)
+    parted = truth.occupancy(fine).reshape(size, parts, size, parts, size, parts)
+    return np.asarray(parted.max(axis=(1, 3, 5)) > 0)
 
 
 class DiffusionTrainable:
@@ -90,20 +100,31 @@ class DiffusionTrainable:
         return torch.optim.Adam(self.network.parameters(), self._learning_rate)
 
     def loss(self, turn: str, batch: Mapping[str, Tensor], generator: torch.Generator) -> Tensor:
-        """Return the mean squared error of the predicted noise."""
+        """Return the mean squared error of the prediction."""
         return self._training.loss(batch, generator)
 
     def probabilities(self, network: nn.Module, batch: Mapping[str, Tensor], generator: torch.Generator) -> Tensor:
         """Return one sample of each case, drawn with the method's default settings."""
         if not isinstance(network, NoisePredictor3D):
             raise TypeError(f"a noise predictor is needed, got {type(network).__name__}")
-        settings, given, views = Unet3dDiffusionConfig(), batch["backprojection"], batch["views"]
-        condition = network.encode(given, views).joined(network.encode_nothing(given, views))
+        settings, given, views = (
+            Unet3dDiffusionConfig().completed(self._recipe),
+            batch["backprojection"],
+            batch["views"],
+        )
+        condition = network.encode(given, views)
+        if settings.guidance != 1:
+            condition = condition.joined(network.encode_nothing(given, views).repeated(len(given)))
         start = torch.randn(given.shape, generator=generator).to(given)
-        schedule = NoiseSchedule(self._recipe.schedule, self._recipe.train_steps)
-        predict = guided(lambda noisy, times: network(noisy, times, condition), settings.guidance)
-        drawn = sample_ddim(predict, start, schedule, settings.steps, clip=settings.clip).float().cpu().numpy()
-        return torch.from_numpy(np.stack([probabilities(one, settings.quantile) for one in drawn])).to(given)
+
+        def once(noisy: Tensor, times: Tensor) -> Tensor:
+            answer: Tensor = network(noisy, times, condition)
+            return answer
+
+        predict = once if settings.guidance == 1 else guided(once, settings.guidance)
+        drawn = sample_ddim(predict, start, self._recipe.noise_schedule, settings.steps, clip=settings.clip)
+        maps = [probabilities(one, settings.quantile) for one in drawn.float().cpu().numpy()]
+        return torch.from_numpy(np.stack(maps)).to(given)
 
     def save(self, path: Path, network: nn.Module, source: str) -> None:
         """Write the weights of `network`."""

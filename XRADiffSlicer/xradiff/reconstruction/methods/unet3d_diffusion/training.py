@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from torch.nn.functional import mse_loss
 
 from ....checks import check_range
-from ...samplers import NoiseSchedule
+from ...samplers import prediction_target
 from .network import NoisePredictor3D
 from .recipe import Recipe
 
@@ -29,7 +29,7 @@ DROP_PROBABILITY = 0.1
 
 
 class DiffusionTraining(nn.Module):
-    """The network with its loss: mean squared error of the predicted noise.
+    """The network with its loss: mean squared error of what the recipe says is predicted, the noise by default.
 
     Volumes are not rescaled: 0 is empty and 1 is vessel in the diffusion too, as in the paper.
 
@@ -46,7 +46,7 @@ class DiffusionTraining(nn.Module):
         self.recipe = recipe
         self.drop_probability = check_range("drop probability", drop_probability, 0, 1)
         self.network = NoisePredictor3D(recipe.network)
-        self.scheduler = NoiseSchedule(recipe.schedule, recipe.train_steps).ddim()
+        self.scheduler = recipe.noise_schedule.ddim()
 
     def loss(self, batch: Mapping[str, Tensor], generator: torch.Generator) -> Tensor:
         """Return the loss (scalar) of one batch; all chance comes from `generator` (on the CPU).
@@ -67,7 +67,8 @@ class DiffusionTraining(nn.Module):
                 batch["backprojection"] * kept.view(-1, 1, 1, 1, 1), batch["views"] * kept.view(-1, 1, 1, 1)
             )
             predicted = self.network(noisy, times, condition)
-        return mse_loss(predicted.float(), noise.float())
+        target = prediction_target(self.scheduler, volume, noise, times)
+        return mse_loss(predicted.float(), target.float())
 
 
 @contextmanager
