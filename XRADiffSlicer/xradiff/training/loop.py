@@ -180,8 +180,8 @@ class _Run:
         losses = self.networks.step(batch, self.step)
         if not all(math.isfinite(loss) for loss in losses.values()):
             raise InputError(
-                f"the loss is not finite in step {self.step + 1} ({losses}); start again with a lower learning "
-                "rate, or with --precision float32"
+                f"the loss is not finite in step {self.step + 1} ({losses}); what was saved before stays in "
+                f"{self.folder.path}; start again with a lower learning rate, or with --precision float32"
             )
         self.step += 1
         self.losses = [self.losses[0] + sum(losses.values()), self.losses[1] + 1]

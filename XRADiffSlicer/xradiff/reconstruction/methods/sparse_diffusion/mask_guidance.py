@@ -15,7 +15,9 @@ from .active import ActiveVoxels
 
 __all__ = ["MaskRays"]
 
-STRENGTH = 1.0
+STRENGTH = 3.0
+SHARPNESS = 2.0
+"""Factor of the logits here: above 1 one likely voxel explains a pixel better than many unlikely ones."""
 NEVER_EMPTY = -1e-4
 """Largest logarithm of a ray's probability to be empty; keeps the need of a ray of nothing finite."""
 
@@ -54,20 +56,21 @@ class MaskRays:
     def pushed(self, logits: Tensor, rounds: int) -> Tensor:
         """Return logits (N, 8) after `rounds` steps of gradient descent on the masks' unexplained pixels.
 
-        A ray is empty with the product of its voxels' probabilities 1 - p to be empty; the loss is minus the sum of
-        log(1 - that) over the rays inside the masks. Its gradient, by hand,
+        A ray is empty with the product of 1 - p over its voxels, p the sharpened probability; the loss is minus the
+        sum of log(1 - that) over the rays inside the masks. Its gradient, by hand,
 
-            d loss / d logit = -p sum over views of empty / (1 - empty),
+            d loss / d logit = -SHARPNESS p sum over views of empty / (1 - empty),
 
         goes where a ray has no vessel yet, most to its likeliest voxel.
         """
         shape, logits = logits.shape, logits.reshape(-1)
         for _ in range(rounds):
-            log_empty, probability = torch.nn.functional.logsigmoid(-logits), logits.sigmoid()
+            log_empty = torch.nn.functional.logsigmoid(-SHARPNESS * logits)
+            probability = torch.sigmoid(SHARPNESS * logits)
             need = torch.zeros_like(logits)
             for ray, inside in zip(self.ray, self.inside, strict=True):
                 total = torch.zeros_like(inside).index_add(0, ray, log_empty).clamp(max=NEVER_EMPTY)
                 empty = torch.exp(total)
                 need += (inside * empty / (1 - empty)).index_select(0, ray)
-            logits = logits + STRENGTH * probability * need
+            logits = logits + STRENGTH * probability * need  # SHARPNESS is in STRENGTH
         return logits.view(shape)
