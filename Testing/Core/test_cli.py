@@ -29,11 +29,11 @@ RESULT_FILES = {
 
 @pytest.fixture
 def ball(sphere_views, write_view):
-    """Command-line words for two views of a ball at (10, -15, 5)."""
+    """Command-line words for two views of a ball at (10, -15, 5) and the method that takes a ball as it is."""
     words = []
     for index, view in enumerate(sphere_views((10.0, -15.0, 5.0), 6.0)):
         words += ["--view", *map(str, write_view(view, f"view{index}"))]
-    return words
+    return [*words, "--method", "visual_hull"]
 
 
 def call(capsys, *words):
@@ -209,7 +209,7 @@ def test_views_that_cannot_be_used_together(capsys, tmp_path, ball, sphere_views
 
 def test_masks_of_different_shape_are_accepted(capsys, tmp_path, ball, sphere_views, write_view):
     other = write_view(sphere_views((10.0, -15.0, 5.0), 6.0, shape=(300, 320))[1], "other")
-    words = ["--view", *other, "--out", tmp_path / "out", "--no-report"]
+    words = ["--view", *other, *ball[-2:], "--out", tmp_path / "out", "--no-report"]
     assert call(capsys, "reconstruct", *ball[:3], *words)[0] == 0
 
 

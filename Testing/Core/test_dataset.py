@@ -210,7 +210,7 @@ def test_the_command_line_makes_a_dataset_that_can_be_reconstructed(tmp_path, ca
     assert "1 cases made" in capsys.readouterr().out
     folder = case_folder(tmp_path / "d", 0)
     views = [read_view(folder / f"view{k}.png", folder / f"view{k}.json", name=f"view {k}") for k in (0, 1)]
-    result = reconstruct(views, spacing_mm=1.0)
+    result = reconstruct(views, "visual_hull", spacing_mm=1.0)
     assert min(fit.coverage for fit in result.fits) > 0.9
     tree = read_centreline_vtp(folder / "truth_centreline.vtp")
     assert tree.side == "right"

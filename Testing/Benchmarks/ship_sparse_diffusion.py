@@ -1,0 +1,77 @@
+"""Weights of a training run -> the shipped file: chooses the threshold on validation cases and writes it along.
+
+    PYTHONPATH=XRADiffSlicer python Testing/Benchmarks/ship_sparse_diffusion.py runs/broad/last.safetensors
+
+The validation cases (seed 990,010; exact, damaged and moved ones of both sides) are in no table and no training.
+"""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+from xradiff.progress import silent
+from xradiff.reconstruction.interface import ReconstructionInputs
+from xradiff.reconstruction.methods.sparse_diffusion.case import prepare_case
+from xradiff.reconstruction.methods.sparse_diffusion.config import SparseDiffusionConfig
+from xradiff.reconstruction.methods.sparse_diffusion.method import load_denoiser, probabilities_of
+from xradiff.reconstruction.methods.sparse_diffusion.recipe import Recipe
+from xradiff.reconstruction.weights import open_weights, read_tensors, save_weights
+from xradiff.resources import resource
+from xradiff.synthetic.case import draw_case
+from xradiff.training.mixtures import MIXTURES, aligned
+from xradiff.training.truth import TreeTruth
+
+SEED = 990_010
+THRESHOLDS = np.arange(0.2, 0.71, 0.05)
+MOVED_TOLERANCE_MM = 1.0
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("weights", type=Path)
+    parser.add_argument("--cases", type=int, default=24)
+    options = parser.parse_args()
+    weights = open_weights(options.weights, "sparse_diffusion")
+    recipe = replace(Recipe.from_json(weights.recipe), threshold=0.5)
+    network, scores = load_denoiser(weights, recipe, "cpu"), []
+    kinds = MIXTURES["broad"]
+    shares = np.array([kind.share for kind in kinds])
+    for number in range(options.cases):
+        chance = np.random.default_rng((SEED, number))
+        kind = kinds[chance.choice(len(kinds), p=shares / shares.sum())]
+        drawn = draw_case(kind.options, SEED, number)
+        views = aligned(drawn, chance) if kind.aligned else drawn.views
+        case = prepare_case(views, recipe.spacing_mm, MOVED_TOLERANCE_MM if kind.aligned else 0.0)
+        answer = probabilities_of(
+            network, case, ReconstructionInputs(tuple(views), 0.5), recipe, SparseDiffusionConfig(),
+            generator=np.random.default_rng(0), progress=silent,
+        ).mean(axis=0)  # fmt: skip
+        scores.append(dices(answer, case.voxels, TreeTruth(drawn.subject.tree)))
+    means = np.mean(scores, axis=0)
+    best = float(np.round(THRESHOLDS[means.argmax()], 2))
+    print({f"{threshold:.2f}": round(float(dice), 4) for threshold, dice in zip(THRESHOLDS, means, strict=True)})
+    expected = {name: tuple(shape) for name, shape in weights.shapes.items()}
+    told = f"{recipe.source} Threshold {best} chosen on {options.cases} further cases."
+    path = resource("Models") / "sparse_diffusion_both.safetensors"
+    tensors = read_tensors(weights, expected)
+    saved = save_weights(path, tensors, "sparse_diffusion", replace(recipe, threshold=best, source=told).to_json())
+    print(f"{saved.path}, SHA-256 {saved.sha256}, {path.stat().st_size / 1e6:.1f} MB, threshold {best}")
+
+
+def dices(answer, voxels, truth) -> list[float]:
+    """Return the Dice at every threshold; vessel voxels outside the blocks count as missed."""
+    true = truth.voxels(voxels.fine).indices
+    numbers = [
+        np.ravel_multi_index(tuple(indices.T), voxels.fine.shape)
+        for indices in (voxels.children().reshape(-1, 3), true)
+    ]
+    inside = np.isin(*numbers).reshape(answer.shape)
+    found = [answer >= threshold for threshold in THRESHOLDS]
+    return [float(2 * (one & inside).sum() / (one.sum() + len(true))) for one in found]
+
+
+if __name__ == "__main__":
+    main()

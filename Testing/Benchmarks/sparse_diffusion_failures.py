@@ -1,0 +1,82 @@
+"""Where the sparse diffusion fails: of each kind of case the worst of some held-out ones, drawn beside the truth.
+
+Writes Screenshots/sparse-failure-KIND.png: sums along y (from the front) and x (from the left) of what is right
+(grey), false (red) and missed (blue), and prints the Dice of the drawn and the median case.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import matplotlib as mpl
+import numpy as np
+from xradiff.datatypes import SparseVolume
+from xradiff.pipeline import reconstruct
+from xradiff.synthetic.case import CaseOptions, SyntheticCase, draw_case
+from xradiff.synthetic.tubes import occupancy, tubes_of
+
+mpl.use("Agg")
+import matplotlib.pyplot as plt
+
+OUT = Path(__file__).parents[2] / "Screenshots"
+SEED = 990_004
+KINDS = {
+    "crossings": (CaseOptions(side="left"), "off"),
+    "motion": (CaseOptions(motion="heart", corruption=0.5), "auto"),
+    "damage": (CaseOptions(corruption=1.0), "off"),
+}
+
+
+def answer(case: SyntheticCase, calibrate: str) -> tuple[float, np.ndarray, np.ndarray]:
+    """Return Dice, and the result and the truth as dense masks of one grid."""
+    found = reconstruct(case.views, "sparse_diffusion", calibrate_mode=calibrate).segmentation
+    truth = occupancy(tubes_of(case.subject.tree), found.grid)
+    masks = [dense(volume) for volume in (found, truth)]
+    return 2 * (masks[0] & masks[1]).sum() / (masks[0].sum() + masks[1].sum()), masks[0], masks[1]
+
+
+def dense(volume: SparseVolume) -> np.ndarray:
+    mask = np.zeros(volume.grid.shape, dtype=bool)
+    mask[tuple(volume.indices.T)] = True
+    return mask
+
+
+def picture(found: np.ndarray, truth: np.ndarray, axis: int) -> np.ndarray:
+    """Return (z, other, 3): grey where both, red where false alone, blue where missed alone."""
+    both, false, missed = (
+        np.clip(part.sum(axis=axis) / 4, 0, 1).T[::-1] for part in (found & truth, found & ~truth, truth & ~found)
+    )
+    ink = np.stack([both + missed, both + false + missed, both + false], axis=-1)  # what each colour takes from white
+    ink[..., 1] = both + 0.8 * false + 0.5 * missed
+    return 1 - np.clip(ink, 0, 1)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--cases", type=int, default=12, help="of each kind")
+    options = parser.parse_args()
+    for kind, (drawn, calibrate) in KINDS.items():
+        answers = [answer(draw_case(drawn, SEED, number), calibrate) for number in range(options.cases)]
+        scores = np.array([one[0] for one in answers])
+        worst, found, truth = answers[int(scores.argmin())]
+        used = [slice(low, high + 1) for low, high in zip(*extent(found | truth), strict=True)]
+        found, truth = found[tuple(used)], truth[tuple(used)]
+        figure, axes = plt.subplots(1, 2, figsize=(9, 4.8), dpi=110)
+        for axes_, axis, title in zip(axes, (1, 0), ("from the front", "from the left"), strict=True):
+            axes_.imshow(picture(found, truth, axis), interpolation="nearest")
+            axes_.set_title(title)
+            axes_.axis("off")
+        figure.suptitle(f"{kind}: worst of {len(scores)}, Dice {worst:.2f} (median {np.median(scores):.2f})")
+        figure.savefig(OUT / f"sparse-failure-{kind}.png", bbox_inches="tight")
+        plt.close(figure)
+        print(f"{kind}: worst {worst:.3f} (case {int(scores.argmin())}), median {np.median(scores):.3f}")
+
+
+def extent(mask: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    filled = np.argwhere(mask)
+    return filled.min(axis=0), filled.max(axis=0)
+
+
+if __name__ == "__main__":
+    main()
