@@ -16,6 +16,7 @@ from . import __version__
 from .benchmark.command import add_parser as add_benchmark
 from .console import emit_json, progress_reporter
 from .errors import Cancelled, InputError, XRADiffError
+from .masks.command import add_parser as add_segmentation
 from .progress import Progress
 from .training.command import add_parser as add_training
 
@@ -68,6 +69,7 @@ def _parser() -> argparse.ArgumentParser:
     _progress_options(reconstruct)
     reconstruct.set_defaults(command=_reconstruct)
 
+    _progress_options(add_segmentation(commands))
     _progress_options(add_training(commands))
     _progress_options(add_benchmark(commands))
 
@@ -94,7 +96,7 @@ def _reconstruct_options(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add(
         "--view", nargs="+", action="append", metavar=("IMAGE", "GEOMETRY"), default=[],
-        help="a mask image and its geometry (JSON file, or KEY=NUMBER,...); or XA DICOM, with optional corrections",
+        help="a mask image and its geometry (JSON file, or KEY=NUMBER,...); or XA DICOM (run or mask), corrections",
     )  # fmt: skip
     add("--frame", type=int, action="append", default=[], help="frame of a DICOM run, one --frame per --view, from 0")
     add("--method", default="auto", metavar="NAME", help="see `methods` (default sparse_diffusion)")
@@ -204,10 +206,12 @@ def _reconstruct(options: argparse.Namespace, progress: Progress) -> None:
 
 def _run(options: argparse.Namespace, progress: Progress):  # type: ignore[no-untyped-def]
     from .calibration import read_landmarks
+    from .masks import read_views
     from .pipeline import reconstruct
+    from .progress import stage
 
     return reconstruct(
-        _views(options),
+        read_views(options.view, options.frame, stage(progress, 0.0, 0.2)),
         options.method,
         settings=_settings(options.set),
         side=options.side,
@@ -216,23 +220,8 @@ def _run(options: argparse.Namespace, progress: Progress):  # type: ignore[no-un
         spacing_mm=options.spacing_mm,
         device=options.device,
         seed=options.seed,
-        progress=progress,
+        progress=stage(progress, 0.2, 1.0),
     )
-
-
-def _views(options: argparse.Namespace):  # type: ignore[no-untyped-def]
-    from .views import read_view
-
-    if options.frame and len(options.frame) != len(options.view):
-        raise InputError(f"give one --frame for each --view, got {len(options.frame)} for {len(options.view)} views")
-    for files in options.view:
-        if len(files) > 2:
-            raise InputError(f"--view takes an image and its geometry, got {len(files)} values: {' '.join(files)}")
-    frames = options.frame or [None] * len(options.view)
-    return [
-        read_view(*files, name=f"view {index}", frame=frame)
-        for index, (files, frame) in enumerate(zip(options.view, frames, strict=True))
-    ]
 
 
 def _settings(pairs: Sequence[str]) -> dict[str, object]:

@@ -6,8 +6,9 @@ the origin at the C-arm isocentre; angles are degrees. Nothing here reads files 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -15,7 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 from .checks import check_finite_vector, check_range
 from .errors import InputError
 
-__all__ = ["Acquisition", "AngiogramView", "InputFile", "SparseVolume", "SurfaceMesh", "VolumeGrid"]
+__all__ = ["Acquisition", "AngiogramView", "InputFile", "SegmentedFrame", "SparseVolume", "SurfaceMesh", "VolumeGrid"]
 
 
 @dataclass(frozen=True)
@@ -85,6 +86,23 @@ class InputFile:
     sha256: str
 
 
+@dataclass(frozen=True)
+class SegmentedFrame:
+    """Why a frame of a run was used and how its mask was made; all of it can be written as JSON.
+
+    Attributes:
+        reason: why this frame, one sentence.
+        curve: opacification of each frame of the run, 1 in the best one.
+        times_ms: time of each frame from the first one.
+        settings: settings of the segmentation by name.
+    """
+
+    reason: str
+    curve: tuple[float, ...]
+    times_ms: tuple[float, ...]
+    settings: Mapping[str, Any]
+
+
 @dataclass(frozen=True, eq=False)
 class AngiogramView:
     """One angiogram: pixels as displayed (row 0 on top), how it was taken, and its vessel mask.
@@ -97,6 +115,7 @@ class AngiogramView:
         files: what it was read from.
         frame: index of the frame in a run of several.
         notes: what the reader assumed, one sentence each.
+        segmented: where the mask was made from a frame of a grey run; None for masks that were given.
     """
 
     name: str
@@ -106,6 +125,7 @@ class AngiogramView:
     files: tuple[InputFile, ...] = ()
     frame: int = 0
     notes: tuple[str, ...] = ()
+    segmented: SegmentedFrame | None = None
 
     @property
     def shape(self) -> tuple[int, int]:

@@ -41,7 +41,7 @@ def now() -> str:
 
 
 def describe_view(view: AngiogramView) -> dict[str, Any]:
-    """Return a JSON-ready description of a view as given: files, frame, geometry, notes; no pixels."""
+    """Return a JSON-ready description of a view as given: files, frame, geometry, notes, segmentation; no pixels."""
     return {
         "name": view.name,
         "files": [asdict(file) for file in view.files],
@@ -49,6 +49,7 @@ def describe_view(view: AngiogramView) -> dict[str, Any]:
         "shape": list(view.shape),
         "acquisition": asdict(view.acquisition),
         "notes": list(view.notes),
+        "segmented": None if view.segmented is None else asdict(view.segmented),
     }
 
 

@@ -7,12 +7,13 @@ from pathlib import Path
 from typing import Any
 
 from .calibration import Landmarks, read_landmarks
-from .datatypes import AngiogramView
+from .datatypes import AngiogramView, SegmentedFrame
 from .errors import InputError
 from .files import existing_file, identity_of
+from .masks import segmented_view
 from .pipeline import Reconstruction, reconstruct
 from .progress import Progress, silent
-from .views import read_view
+from .views import read_run, read_view
 
 __all__ = ["replay"]
 
@@ -48,6 +49,9 @@ def _view(entry: dict[str, Any]) -> AngiogramView:
     if not entry["files"]:
         raise InputError(f"{entry['name']} of this run was not read from a file; it cannot be replayed")
     image = _unchanged(entry["files"][0])
+    if entry.get("segmented") is not None:
+        run = read_run(image, entry["acquisition"], name=entry["name"])
+        return segmented_view(run, entry["frame"], SegmentedFrame(**entry["segmented"]))
     return read_view(image, entry["acquisition"], name=entry["name"], frame=entry["frame"])
 
 

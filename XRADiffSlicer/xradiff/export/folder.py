@@ -15,7 +15,7 @@ from ..progress import Progress, silent, stage
 from ..projection.silhouette import silhouette
 from .content import ResultFolderContent
 from .meshes import write_stl, write_vtp
-from .overlay import overlay_picture, write_png
+from .overlay import frame_picture, overlay_picture, write_png
 from .rendering import render_pictures
 from .report import report_html
 from .scenes import overview, view_picture
@@ -67,8 +67,8 @@ def write_result_folder(
 
     segmentation.nii.gz (uint8), probability.nii.gz (float32) and, of a method that draws several samples,
     uncertainty.nii.gz (float32), RAS affine; surface.vtp and surface.stl, LPS mm; reprojection.csv; viewN_overlay.png;
-    run.json; with `report` also render.png and viewN_render.png, where this machine can render, and report.html. On an
-    error or a cancel, `target` is as before.
+    viewN_mask.png where the mask was made here; run.json; with `report` also render.png and viewN_render.png, where this
+    machine can render, and report.html. On an error or a cancel, `target` is as before.
 
     Raises:
         InputError: the folder cannot be written or holds something else.
@@ -138,6 +138,8 @@ def _fill(work: Path, content: ResultFolderContent, progress: Progress, report: 
         progress(0.3, f"drawing the result over {view.name}")
         drawn = silhouette(content.segmentation, camera_of(view))
         write_png(work / f"view{number}_overlay.png", overlay_picture(view, drawn))
+        if view.segmented is not None:
+            write_png(work / f"view{number}_mask.png", frame_picture(view))
     problem = _render(work, content, stage(progress, 0.4, 0.9)) if report else ""
     progress(0.9, "writing the report")
     own = ["run.json", "report.html"] if report else ["run.json"]

@@ -10,7 +10,7 @@ from scipy import ndimage
 
 from ..datatypes import AngiogramView
 
-__all__ = ["AGREE_RGB", "MASK_ONLY_RGB", "RESULT_ONLY_RGB", "overlay_picture", "write_png"]
+__all__ = ["AGREE_RGB", "MASK_ONLY_RGB", "RESULT_ONLY_RGB", "frame_picture", "overlay_picture", "write_png"]
 
 Picture = NDArray[np.uint8]
 # Okabe and Ito's colours, which differ in lightness too: told apart with any colour vision and in grey.
@@ -41,6 +41,15 @@ def overlay_picture(view: AngiogramView, drawn: NDArray[np.bool_]) -> Picture:
     outline = mask & ~ndimage.binary_erosion(mask, structure=np.ones((3, 3), dtype=bool), border_value=1)
     picture[outline] = 0.35 * picture[outline] + 0.65 * np.asarray(OUTLINE_RGB)
     return np.rint(picture).astype(np.uint8)
+
+
+def frame_picture(view: AngiogramView) -> Picture:
+    """Return (H, 2 W, 3) uint8: the grey frame alone, and beside it with the outline of its mask."""
+    mask = view.vessel_mask()
+    grey = np.repeat(np.rint(_grey_frame(view.pixels)).astype(np.uint8)[..., None], 3, axis=2)
+    outlined = grey.copy()
+    outlined[mask & ~ndimage.binary_erosion(mask)] = RESULT_ONLY_RGB
+    return np.concatenate([grey, outlined], axis=1)
 
 
 def _grey_frame(pixels: NDArray[np.generic]) -> NDArray[np.float64]:

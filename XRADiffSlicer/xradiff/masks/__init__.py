@@ -2,5 +2,17 @@
 
 from .binary import binary_mask, with_masks
 from .frames import FrameChoice, choose_frames
+from .raw_views import read_views, segmented_view
+from .segmentation import SegmentationConfig, VesselMaskResult, segment_frame
 
-__all__ = ["FrameChoice", "binary_mask", "choose_frames", "with_masks"]
+__all__ = [
+    "FrameChoice",
+    "SegmentationConfig",
+    "VesselMaskResult",
+    "binary_mask",
+    "choose_frames",
+    "read_views",
+    "segment_frame",
+    "segmented_view",
+    "with_masks",
+]

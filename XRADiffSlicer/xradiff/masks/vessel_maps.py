@@ -16,7 +16,7 @@ from scipy import ndimage
 from ..memory import check_memory
 from ..views import AngiogramRun
 
-__all__ = ["vessel_maps"]
+__all__ = ["light_of", "vessel_maps"]
 
 Maps = NDArray[np.float32]
 MAP_PX = 192  # longest side of a map
@@ -49,15 +49,15 @@ def vessel_maps(
     inside = ndimage.binary_erosion(counted > 0.99, iterations=round(3 * _SCALES_PX[-1]))
     maps = np.zeros((len(chosen), *shape), np.float32)
     for place, index in enumerate(chosen):
-        light = _filled(_reduced(_light(run.frame(index), run) * usable, factor), counted)
+        light = _filled(_reduced(light_of(run.frame(index), run) * usable, factor), counted)
         maps[place] = _ridges(-light if bright else light) * inside
     if len(maps) > 2:
         maps -= np.quantile(maps, _STATIC, axis=0).astype(np.float32)
     return np.maximum(maps, 0, out=maps)
 
 
-def _light(frame: NDArray[np.unsignedinteger], run: AngiogramRun) -> Maps:
-    """Logarithm of the intensity, in which a line is as deep in a bright place as in a dark one.
+def light_of(frame: NDArray[np.unsignedinteger], run: AngiogramRun) -> Maps:
+    """Return the logarithm of the intensity (rows, columns): a line is as deep in a bright place as in a dark one.
 
     Grey values that are logarithms already (or differences of them) are taken to span e^3.
     """

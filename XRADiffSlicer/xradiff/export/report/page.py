@@ -9,6 +9,7 @@ from pathlib import Path
 from ..content import DISCLAIMER, ResultFolderContent
 from . import sections
 from .calibration import calibration
+from .frames import frames
 from .html import text
 from .style import STYLE
 
@@ -31,6 +32,7 @@ def report_html(content: ResultFolderContent, record: Mapping[str, object], fold
         [
             sections.summary(content, folder),
             sections.pictures(content, folder, problem),
+            frames(content, folder),
             sections.metrics(content),
             calibration(calibrated if isinstance(calibrated, Mapping) else {}),
             sections.inputs(content),

@@ -1,0 +1,158 @@
+"""How well the vessels of a chosen frame are found without weights, by contrast and by the frames there are.
+
+    PYTHONPATH=XRADiffSlicer python Testing/Benchmarks/segmentation_accuracy.py --cases 8
+
+Each case: a generated tree on a beating heart, seen by one run of 20 frames at 15 frames/s with body, catheter, noise
+and blur, written as XA DICOM and read again. Truth is the projection of the vessels in which contrast agent can be
+seen. "Above 1 mm": vessels of 1 mm diameter or more; pixels of thinner ones count neither way. clDice is that of the
+2D skeletons. The runs are given whole, without the frames before contrast agent, and as the chosen frame alone.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import sys
+import tempfile
+import time
+from collections import defaultdict
+from pathlib import Path
+
+import numpy as np
+import SimpleITK as sitk
+from numpy.typing import NDArray
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "XRADiffSlicer"))
+
+from bench_tools import write_table
+from scipy import ndimage
+from xradiff.errors import InputError
+from xradiff.geometry.camera import camera_from
+from xradiff.masks import choose_frames, segment_frame
+from xradiff.synthetic.acquisition import AngiogramOptions, SimulatedRun, simulate_run, write_xa
+from xradiff.synthetic.case import CaseOptions, draw_case
+from xradiff.synthetic.motion import moved_tree
+from xradiff.synthetic.motion.between_views import draw_view_motions
+from xradiff.synthetic.tubes import Tube, TubeTree, silhouette, tubes_of
+from xradiff.views import AngiogramRun, read_run
+
+Mask = NDArray[np.bool_]
+FRAMES = 20
+IODINE = {"low (10 % at 2 mm)": 0.055, "usual (20 % at 2 mm)": 0.11, "high (30 % at 2 mm)": 0.18}
+THICK_MM = 0.5  # radius
+COLUMNS = (
+    "contrast", "the run", "cases", "Dice: mean (least)", "clDice: mean (least)", "Dice above 1 mm: mean (least)",
+    "clDice above 1 mm: mean (least)", "refused", "seconds a frame: median",
+)  # fmt: skip
+
+
+def skeleton(mask: Mask) -> Mask:
+    """Return the centre lines (rows, columns) of a 2D mask."""
+    thin: Mask = sitk.GetArrayFromImage(sitk.BinaryThinning(sitk.GetImageFromArray(mask.astype(np.uint8)))) > 0
+    return thin
+
+
+def agreement(found: Mask, truth: Mask, counted: Mask) -> tuple[float, float]:
+    """Return Dice and clDice over the `counted` pixels."""
+    dice = 2 * (found & truth & counted).sum() / max(1, (found & counted).sum() + (truth & counted).sum())
+    own, other = skeleton(found) & counted, skeleton(truth & counted)
+    precision, sensitivity = (own & truth).sum() / max(1, own.sum()), (other & found).sum() / max(1, other.sum())
+    return float(dice), float(2 * precision * sensitivity / max(1e-9, precision + sensitivity))
+
+
+def thick_part(tree: TubeTree) -> TubeTree:
+    """Return the tubes up to the last point of 1 mm diameter."""
+    tubes = []
+    for tube in tree.tubes:
+        wide = np.flatnonzero(np.broadcast_to(tube.radii_mm, len(tube.points_lps_mm)) >= THICK_MM)
+        if len(wide) and wide[-1] > 0:
+            tubes.append(Tube(tube.points_lps_mm[: wide[-1] + 1], tube.radii_mm[: wide[-1] + 1]))
+    return TubeTree(tuple(tubes))
+
+
+def part(run: AngiogramRun, first: int, last: int) -> AngiogramRun:
+    """Return the frames from `first` to before `last` of a run."""
+    source = dataclasses.replace(run.source, pieces=run.source.pieces[first:last])
+    times = run.times_ms[first:last] - run.times_ms[first]
+    return dataclasses.replace(run, times_ms=times, facts=run.facts[first:last], source=source)
+
+
+def simulated(number: int, seed: int, image_px: int) -> tuple[list[SimulatedRun], list[TubeTree]]:
+    """Return the run of one case at each contrast, and its tree in each frame."""
+    case = draw_case(CaseOptions(image_px=image_px, poses="clinical"), seed, number)
+    rng = np.random.default_rng((seed, number))
+    (motion,) = draw_view_motions("heart", case.subject, 1, rng)
+    settings = AngiogramOptions(frames=FRAMES, heart_rate_bpm=float(rng.uniform(55, 90)))
+    step = settings.frame_time_ms / 60_000 * settings.heart_rate_bpm
+    phases = ((motion.phase + np.arange(FRAMES) * step) % 1).tolist()
+    trees = [tubes_of(moved_tree(case.subject.tree, *motion.at(phase))) for phase in phases]
+    runs = []
+    for iodine in IODINE.values():
+        options = dataclasses.replace(settings, iodine_per_mm=iodine)
+        same = np.random.default_rng((seed, number, 1))
+        runs.append(simulate_run(trees, case.views[0].acquisition, (image_px, image_px), same, options, phases))
+    return runs, trees
+
+
+def main() -> None:
+    """Write the table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--cases", type=int, default=8)
+    parser.add_argument("--image-px", type=int, default=256)
+    parser.add_argument("--seed", type=int, default=900)
+    given = parser.parse_args()
+    scores: dict[tuple[str, str], list[list[float]]] = defaultdict(list)
+    refused: dict[tuple[str, str], int] = defaultdict(int)
+    with tempfile.TemporaryDirectory() as folder:
+        for number in range(given.cases):
+            runs, trees = simulated(number, given.seed, given.image_px)
+            for contrast, truth in zip(IODINE, runs, strict=True):
+                run = read_run(write_xa(truth, Path(folder) / "run.dcm", number), name="run")
+                _score(run, truth, trees, contrast, scores, refused)
+            print(f"case {number} done", file=sys.stderr, flush=True)
+    keys = [(c, w) for c in IODINE for w in ("whole", "from the filled frames on", "one frame")]
+    write_table(
+        "segmentation_accuracy",
+        f"Vessel masks of chosen frames without weights, {given.image_px} x {given.image_px}",
+        COLUMNS,
+        [_row(key, scores[key], refused[key]) for key in keys],
+    )
+
+
+def _score(run, truth, trees, contrast, scores, refused) -> None:  # type: ignore[no-untyped-def]
+    try:
+        (choice,) = choose_frames([run])
+    except InputError:
+        refused[contrast, "whole"] += 1
+        return
+    filled = int(np.argmax(choice.curve >= 0.5))
+    kinds = {"whole": 0, "from the filled frames on": min(filled, choice.frame), "one frame": choice.frame}
+    mask = truth.masks[choice.frame]
+    thick = mask & silhouette(thick_part(trees[choice.frame]), camera_from(truth.acquisition, mask.shape))
+    counted = ~ndimage.binary_dilation(mask & ~thick, iterations=1) | thick
+    for kind, first in kinds.items():
+        piece = part(run, first, choice.frame + 1 if kind == "one frame" else len(run))
+        start = time.perf_counter()
+        curve = choice.curve[first : first + len(piece)]
+        try:
+            found = segment_frame(piece, choice.frame - first, curve=curve.tolist()).mask
+        except InputError:
+            refused[contrast, kind] += 1
+            continue
+        seconds = time.perf_counter() - start
+        everything = np.ones_like(mask)
+        scores[contrast, kind].append(
+            [*agreement(found, mask, everything), *agreement(found, thick, counted), seconds]
+        )
+
+
+def _row(key: tuple[str, str], values: list[list[float]], refused: int) -> tuple[str, ...]:
+    if not values:
+        return (*key, "0", *["-"] * 4, str(refused), "-")
+    table = np.array(values)
+    words = [f"{table[:, k].mean():.3f} ({table[:, k].min():.3f})" for k in range(4)]
+    return (*key, str(len(values)), *words, str(refused), f"{np.median(table[:, 4]):.2f}")
+
+
+if __name__ == "__main__":
+    main()
