@@ -67,8 +67,8 @@ def write_result_folder(
 
     segmentation.nii.gz (uint8), probability.nii.gz (float32) and, of a method that draws several samples,
     uncertainty.nii.gz (float32), RAS affine; surface.vtp and surface.stl, LPS mm; reprojection.csv; viewN_overlay.png;
-    viewN_mask.png where the mask was made here; run.json; with `report` also render.png and viewN_render.png, where this
-    machine can render, and report.html. On an error or a cancel, `target` is as before.
+    viewN_mask.png where the mask was made here; run.json; with `report` also render.png and viewN_render.png, where
+    this machine can render, and report.html. On an error or a cancel, `target` is as before.
 
     Raises:
         InputError: the folder cannot be written or holds something else.
