@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from ....geometry import Camera, triangulate
 from .active import ActiveVoxels
-from .implied import implied_wall
+from .implied import implied_wall, outer
 from .vessel_maps import VesselMaps
 
 __all__ = ["SHARED", "SINGLE", "VoxelFeatures", "voxel_features"]
@@ -82,7 +82,7 @@ def voxel_features(maps: Sequence[VesselMaps], voxels: ActiveVoxels, tolerance_m
     disagreement = (radii.max(axis=0) - least) / np.maximum(mean, 0.1)
     direction = _implied_directions(seen)
     single = np.stack([_single(one, direction, disagreement) for one in seen])
-    rays = np.mean([_outer(one.ray) for one in seen], axis=0)
+    rays = np.mean([outer(one.ray) for one in seen], axis=0)
     place = (points - _middle(maps)) / PLACE_MM
     known = np.broadcast_to(np.array([tolerance_mm, voxels.grid.spacing_mm[0]], dtype=np.float32), (len(points), 2))
     wall = _wall(seen, children - points[:, None])
@@ -161,14 +161,8 @@ def _implied_directions(seen: Sequence[_Seen]) -> Array:
     Where both planes nearly coincide t is short: the images say little.
     """
     pairs = list(combinations(seen, 2))
-    total = sum(_outer(np.cross(a.plane, b.plane) * np.sqrt(a.clarity * b.clarity)[:, None]) for a, b in pairs)
+    total = sum(outer(np.cross(a.plane, b.plane) * np.sqrt(a.clarity * b.clarity)[:, None]) for a, b in pairs)
     return np.asarray(total / len(pairs), dtype=np.float32)
-
-
-def _outer(vectors: Array) -> Array:
-    """Return (N, 6): xx, yy, zz, xy, yz, zx of vectors (N, 3); their sign does not matter."""
-    products = np.concatenate([vectors**2, vectors * np.roll(vectors, -1, axis=1)], axis=1)
-    return np.asarray(products, dtype=np.float32)
 
 
 def _single(one: _Seen, direction: Array, disagreement: Array) -> Array:

@@ -16,6 +16,8 @@ __all__ = ["VesselMaps", "vessel_maps"]
 
 RIDGE = 0.75
 """Where the slope of the distance to the edge is less than this, a pixel lies on the vessel's middle line."""
+MARGIN_MM = 6.0
+"""Farther from the mask, at the isocentre, no pixel is looked at."""
 LEAST_CLARITY = 0.01
 SMOOTHING_MM = 0.25
 DIRECTION_MM = 0.6
@@ -58,11 +60,21 @@ def vessel_maps(view: AngiogramView) -> VesselMaps:
     camera = camera_of(view)
     cone = MaskCone.of(view.vessel_mask(), camera)
     pixel_mm = float(camera.pixel_size_mm(-camera.source @ camera.d))
-    smooth = ndimage.gaussian_filter(cone.distance_px, max(SMOOTHING_MM / pixel_mm, 0.5), mode="nearest")
+    near = np.nonzero(cone.distance_px < MARGIN_MM / pixel_mm)
+    box = tuple(slice(int(places.min()), int(places.max()) + 1) for places in near)
+    distance = cone.distance_px[box]
+    smooth = ndimage.gaussian_filter(distance, max(SMOOTHING_MM / pixel_mm, 0.5), mode="nearest")
     down, right = np.gradient(smooth)
     tangent, clarity = _directions(down, right, max(DIRECTION_MM / pixel_mm, 1.0))
-    radius, calibre = _radii(cone.distance_px, np.hypot(down, right), clarity, CALIBRE_MM / pixel_mm)
-    return VesselMaps(cone, radius, calibre, -np.stack([down, right], axis=-1), tangent, clarity)
+    radius, calibre = _radii(distance, np.hypot(down, right), clarity, CALIBRE_MM / pixel_mm)
+    found = (radius, calibre, -np.stack([down, right], axis=-1), tangent, clarity)
+    return VesselMaps(cone, *(_outwards(each, box, camera.shape) for each in found))
+
+
+def _outwards(values: NDArray[np.float32], box: tuple[slice, ...], shape: tuple[int, int]) -> NDArray[np.float32]:
+    """Return values of a box of the image as (rows, columns, ...), beyond the box those of its border."""
+    beyond = [(part.start, size - part.stop) for part, size in zip(box, shape, strict=True)]
+    return np.pad(values, [*beyond, *[(0, 0)] * (values.ndim - 2)], mode="edge")
 
 
 def _radii(
