@@ -36,7 +36,7 @@ def implied_wall(
         radius_mm: (N,) of the vessel.
         children_mm: (N, 8, 3) the children's places from the points that the offsets belong to.
     """
-    xx, yy, zz, xy, yz, zx = sum(outer(normal) for normal in normals).T
+    xx, yy, zz, xy, yz, zx = np.sum([outer(normal) for normal in normals], axis=0).T
     known = xx * yy - xy * xy + yy * zz - yz * yz + zz * xx - zx * zx
     xx, yy, zz = xx + DAMPING, yy + DAMPING, zz + DAMPING
     rows = [
@@ -45,7 +45,7 @@ def implied_wall(
         [xy * yz - zx * yy, xy * zx - xx * yz, xx * yy - xy * xy],
     ]  # adjugate of M + d
     scale = 1 / (xx * rows[0][0] + xy * rows[0][1] + zx * rows[0][2])
-    x, y, z = sum(normal * offset[:, None] for normal, offset in zip(normals, offsets_mm, strict=True)).T
+    x, y, z = np.sum([normal * offset[:, None] for normal, offset in zip(normals, offsets_mm, strict=True)], axis=0).T
     moved = np.moveaxis(children_mm, 2, 0)
     squared = np.zeros(children_mm.shape[:2], dtype=np.float32)
     for axis, (a, b, c) in enumerate(rows):
