@@ -79,17 +79,25 @@ class MixedCases:
         """Number of cases."""
         return self._count
 
+    def kind(self, number: int) -> Ingredient:
+        """Return of which kind case `number` is."""
+        return self._drawn(number)[0]
+
     def case(self, number: int) -> tuple[tuple[AngiogramView, ...], VesselTruth]:
         """Return views and truth of case `number`."""
-        kinds = MIXTURES[self.mixture]
-        chance = np.random.default_rng((self.seed, number))
-        shares = np.array([kind.share for kind in kinds])
-        kind = kinds[chance.choice(len(kinds), p=shares / shares.sum())]
+        kind, chance = self._drawn(number)
         case = draw_case(kind.options, self.seed, number)
         if not kind.aligned:
             return case.views, TreeTruth(case.subject.tree)
         views, shift = aligned(case, chance)
         return views, TreeTruth(case.subject.tree.with_points(case.subject.tree.points_lps_mm() + shift))
+
+    def _drawn(self, number: int) -> tuple[Ingredient, np.random.Generator]:
+        """Return the kind of a case and what draws the rest of it."""
+        kinds = MIXTURES[self.mixture]
+        chance = np.random.default_rng((self.seed, number))
+        shares = np.array([kind.share for kind in kinds])
+        return kinds[chance.choice(len(kinds), p=shares / shares.sum())], chance
 
     def describe(self) -> dict[str, Any]:
         """Return mixture and seed."""
