@@ -1,6 +1,6 @@
 """What networks that map a backprojection to a volume of the same cube share: sizes, examples, weights, answer.
 
-Their architectures and losses are their own (`methods/`).
+Their architectures are their own (`methods/`).
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import binary_cross_entropy_with_logits
 
 from ..checks import check_range
 from ..datatypes import AngiogramView, SparseVolume
@@ -29,6 +30,8 @@ __all__ = [
     "check_cube",
     "load_network",
     "notes_on",
+    "soft_dice_loss",
+    "vessel_loss",
     "weights_path",
 ]
 
@@ -36,6 +39,7 @@ LEAST = 0.05
 """Probabilities below this are left out of the sparse result."""
 CHANNELS_PER_GROUP = 8
 MOST_LEVELS = 8
+CLOSE_TO_NOTHING = 1.0  # voxels; keeps the soft Dice finite for an empty volume
 
 
 def channel_counts(value: object) -> tuple[int, ...]:
@@ -84,6 +88,19 @@ class CubeExample:
     def join(self, examples: Sequence[dict[str, Tensor]]) -> dict[str, Tensor]:
         """Stack the examples along a new first axis."""
         return {name: torch.stack([example[name] for example in examples]) for name in examples[0]}
+
+
+def vessel_loss(logits: Tensor, volume: Tensor) -> Tensor:
+    """Return binary cross-entropy + soft Dice loss (scalar) of logits (B, ...) for `volume` (B, ...) in [0, 1]."""
+    logits = logits.float()
+    return binary_cross_entropy_with_logits(logits, volume) + soft_dice_loss(logits.sigmoid(), volume)
+
+
+def soft_dice_loss(probabilities: Tensor, volume: Tensor) -> Tensor:
+    """Return 1 - 2 sum(p v) / (sum(p^2) + sum(v^2)), the mean over the cases (Milletari et al. 2016, V-Net, sec. 3)"""
+    p, v = probabilities.flatten(1), volume.flatten(1)
+    both, total = (p * v).sum(1), (p.square() + v.square()).sum(1)
+    return (1 - (2 * both + CLOSE_TO_NOTHING) / (total + CLOSE_TO_NOTHING)).mean()
 
 
 def weights_path(spec: MethodSpec, name: str, side: str) -> Path:
