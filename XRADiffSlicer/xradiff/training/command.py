@@ -8,10 +8,10 @@ import os
 from pathlib import Path
 from typing import Any
 
+from ..config import config_from
 from ..console import emit_json
 from ..errors import InputError
 from ..progress import Progress
-from ..reconstruction.config import config_from
 
 __all__ = ["add_parser", "run"]
 

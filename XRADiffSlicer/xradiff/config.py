@@ -1,4 +1,4 @@
-"""Configuration of a method: a frozen dataclass whose fields say their type, range and meaning."""
+"""Settings of a method or a stage: a frozen dataclass whose fields say their type, range and meaning."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any, TypeVar, get_type_hints
 
-from ..checks import check_choice, check_range
-from ..errors import InputError
+from .checks import check_choice, check_range
+from .errors import InputError
 
 __all__ = ["check_config", "config_from", "config_to_dict", "describe", "setting"]
 
