@@ -15,13 +15,14 @@ from pathlib import Path
 from . import __version__
 from .benchmark.command import add_parser as add_benchmark
 from .console import emit_json, progress_reporter
-from .errors import Cancelled, InputError, XRADiffError
+from .errors import Cancelled, XRADiffError
 from .masks.command import add_parser as add_segmentation
 from .progress import Progress
 from .training.command import add_parser as add_training
 
 __all__ = ["main"]
 
+SEGMENTATION = "segmentation."
 DISCLAIMER = "Research use only, not a medical device."
 
 
@@ -109,7 +110,10 @@ def _reconstruct_options(parser: argparse.ArgumentParser) -> None:
     add("--spacing-mm", type=float, default=0.5, help="voxel spacing (default %(default)s)")
     add("--device", default="auto", choices=("auto", "cpu", "cuda"))
     add("--seed", type=int, default=0)
-    add("--set", action="append", default=[], metavar="KEY=VALUE", help="a setting of the method or postprocess.KEY")
+    add(
+        "--set", action="append", default=[], metavar="KEY=VALUE",
+        help="a setting of the method, segmentation.KEY or postprocess.KEY",
+    )  # fmt: skip
     add("--replay", type=Path, metavar="RUN_JSON", help="repeat an earlier run from its run.json")
     add("--no-report", action="store_true", help="leave out the HTML report and the 3D renderings")
     add("--out", type=Path, required=True, metavar="DIR", help="result folder; an earlier result there is replaced")
@@ -206,14 +210,18 @@ def _reconstruct(options: argparse.Namespace, progress: Progress) -> None:
 
 def _run(options: argparse.Namespace, progress: Progress):  # type: ignore[no-untyped-def]
     from .calibration import read_landmarks
-    from .masks import read_views
+    from .config import config_from, given_settings
+    from .masks import SegmentationConfig, read_views
     from .pipeline import reconstruct
     from .progress import stage
 
+    settings = given_settings(options.set)
+    own = {key: settings.pop(key) for key in list(settings) if key.startswith(SEGMENTATION)}
+    of_masks = {"device": options.device} | {key.removeprefix(SEGMENTATION): value for key, value in own.items()}
     return reconstruct(
-        read_views(options.view, options.frame, stage(progress, 0.0, 0.2)),
+        read_views(options.view, options.frame, config_from(SegmentationConfig, of_masks), stage(progress, 0.0, 0.2)),
         options.method,
-        settings=_settings(options.set),
+        settings=settings,
         side=options.side,
         calibrate_mode=options.calibrate,
         landmarks=None if options.landmarks is None else read_landmarks(options.landmarks),
@@ -222,16 +230,6 @@ def _run(options: argparse.Namespace, progress: Progress):  # type: ignore[no-un
         seed=options.seed,
         progress=stage(progress, 0.2, 1.0),
     )
-
-
-def _settings(pairs: Sequence[str]) -> dict[str, object]:
-    settings: dict[str, object] = {}
-    for pair in pairs:
-        key, equals, value = pair.partition("=")
-        if not equals or not key:
-            raise InputError(f"--set takes KEY=VALUE, got {pair!r}")
-        settings[key] = value
-    return settings
 
 
 def _show_result(options: argparse.Namespace, fits, warnings: Sequence[str]) -> None:  # type: ignore[no-untyped-def]

@@ -8,9 +8,9 @@ import os
 from pathlib import Path
 from typing import Any
 
-from ..config import config_from
+from ..config import config_from, given_settings
 from ..console import emit_json
-from ..errors import InputError
+from ..masks.network.recipe import NAME as SEGMENTATION
 from ..progress import Progress
 
 __all__ = ["add_parser", "run"]
@@ -64,7 +64,7 @@ def run(args: argparse.Namespace, progress: Progress) -> None:
 
     names = [field.name for field in dataclasses.fields(TrainingConfig)]
     config = config_from(TrainingConfig, {name: getattr(args, name) for name in names})
-    settings = _settings(args.set)
+    settings = given_settings(args.set)
     from .loop import train
 
     report = train(
@@ -80,14 +80,6 @@ def run(args: argparse.Namespace, progress: Progress) -> None:
     print(f"weights: {report.folder / 'best.safetensors'}")
 
 
-def _settings(pairs: list[str]) -> dict[str, object]:
-    wrong = [pair for pair in pairs if "=" not in pair[1:]]
-    if wrong:
-        raise InputError(f"--set takes KEY=VALUE, got {wrong[0]!r}")
-    parted = [pair.partition("=") for pair in pairs]
-    return {key: value for key, _, value in parted}
-
-
 def _source(args: argparse.Namespace, config: Any) -> Any:
     from ..synthetic.case import CaseOptions
     from .cases import DatasetCases, GeneratedCases
@@ -97,5 +89,9 @@ def _source(args: argparse.Namespace, config: Any) -> Any:
         return DatasetCases(args.data)
     if args.mixture is not None:
         return MixedCases(args.mixture, config.seed, args.generate)
+    if args.method == SEGMENTATION:
+        from .raw_frames import RawFrames
+
+        return RawFrames(config.seed, args.generate)
     options = CaseOptions(side=args.side, motion=args.motion, corruption=args.corruption, thickness=args.thickness)
     return GeneratedCases(options, config.seed, args.generate)

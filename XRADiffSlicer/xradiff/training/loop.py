@@ -15,7 +15,6 @@ from .. import __version__
 from ..errors import Cancelled, InputError
 from ..files import existing_file
 from ..progress import Progress, silent
-from ..reconstruction.registry import load_trainable, method_spec
 from ..reconstruction.trainable import Trainable
 from ..weights import open_weights, read_tensors
 from .batches import batch_stream, cases_of_step, make_example
@@ -25,6 +24,7 @@ from .curves import Curves
 from .folder import RunFolder
 from .interruption import stop_signals
 from .networks import Networks
+from .parts import trainable_class
 from .processes import Processes
 from .validation import validation_scores
 
@@ -65,7 +65,7 @@ def train(
     Started by `accelerate launch` or `torchrun`, each process calls this; they share each batch.
 
     Args:
-        method: name in the registry.
+        method: name in the registry, or "segmentation".
         source: cases; the last ones are held out for validation.
         config: of the run.
         folder: for checkpoints and weights.
@@ -78,7 +78,7 @@ def train(
         MissingDependencyError: a package is missing.
         Cancelled: at the end of a step; the checkpoint of that step is in the folder.
     """
-    kind = load_trainable(method_spec(method))
+    kind = trainable_class(method)
     with torch.random.fork_rng():
         torch.manual_seed(config.seed)
         trainable = kind.from_settings(settings or {})
