@@ -14,6 +14,7 @@ from pathlib import Path
 
 from . import __version__
 from .benchmark.command import add_parser as add_benchmark
+from .benchmark.segmentation import add_parser as add_segmentation_evaluation
 from .console import emit_json, progress_reporter
 from .errors import Cancelled, XRADiffError
 from .masks.command import add_parser as add_segmentation
@@ -71,6 +72,7 @@ def _parser() -> argparse.ArgumentParser:
     reconstruct.set_defaults(command=_reconstruct)
 
     _progress_options(add_segmentation(commands))
+    _progress_options(add_segmentation_evaluation(commands))
     _progress_options(add_training(commands))
     _progress_options(add_benchmark(commands))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from ..checks import check_range
 from ..config import check_config, setting
 from ..devices import DEVICES
 
@@ -37,3 +38,5 @@ class SegmentationConfig:
 
     def __post_init__(self) -> None:
         check_config(self)
+        check_range("low", self.low, 0, self.high)
+        check_range("certain", self.certain, self.threshold, 1)

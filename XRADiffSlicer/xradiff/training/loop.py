@@ -13,10 +13,9 @@ from torch import Tensor
 
 from .. import __version__
 from ..errors import Cancelled, InputError
-from ..files import existing_file
 from ..progress import Progress, silent
 from ..reconstruction.trainable import Trainable
-from ..weights import open_weights, read_tensors
+from ..weights import find_weights, open_weights, read_tensors
 from .batches import batch_stream, cases_of_step, make_example
 from .cases import CaseSource
 from .config import TrainingConfig
@@ -57,7 +56,7 @@ def train(
     folder: Path,
     *,
     settings: dict[str, object] | None = None,
-    begin: Path | None = None,
+    begin: str | Path | None = None,
     progress: Progress = silent,
 ) -> TrainingReport:
     """Train a method's networks, or go on with the run that is in `folder`.
@@ -70,7 +69,7 @@ def train(
         config: of the run.
         folder: for checkpoints and weights.
         settings: of the method's recipe.
-        begin: weights of the same method and recipe to begin with; random ones without.
+        begin: weights (name or path) of the same method and recipe to begin with; random ones without.
         progress: told after each step by the first process; may raise Cancelled.
 
     Raises:
@@ -91,13 +90,13 @@ def train(
         processes.end()
 
 
-def _begin(method: str, trainable: Trainable, path: Path) -> str:
+def _begin(method: str, trainable: Trainable, path: str | Path) -> str:
     """Fill the network with the weights of a file and return what run.json says of them.
 
     Raises:
         InputError: they do not fit.
     """
-    weights = open_weights(existing_file(path.expanduser(), "the weight file"), method)
+    weights = open_weights(find_weights(str(Path(path).expanduser()), "name a file"), method)
     expected = {name: tuple(tensor.shape) for name, tensor in trainable.network.state_dict().items()}
     trainable.network.load_state_dict(read_tensors(weights, expected))
     return f"weights of SHA-256 {weights.sha256}"
