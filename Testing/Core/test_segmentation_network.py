@@ -25,7 +25,7 @@ from xradiff.quantification.plane import mask_agreement
 from xradiff.weights import open_weights
 
 sys.path.append(str(Path(__file__).parent))
-from test_label_folders import drawn_angiogram, write_dca1
+from labelled_files import drawn_angiogram, write_dca1
 
 SMALL = Recipe(channels=(8, 16), window_px=64, crop_px=48, learning_rate=1e-2)
 
@@ -146,9 +146,8 @@ def test_it_learns_and_answers_from_its_file(trained):
     config = SegmentationConfig(method="network", weights=str(path), device="cpu")
     found = vessels_of(frames_of([light]), 0, (1.0,), config)
     assert dice(found.mask, mask) > 0.8
-    assert found.notes[0].startswith(
-        f"vessels were found by the network small.safetensors, SHA-256 {open_weights(path, NAME).sha256[:12]}"
-    )
+    digest = open_weights(path, NAME).sha256[:12]
+    assert found.notes[0] == f"vessels were found by the network small.safetensors, SHA-256 {digest}"
     assert found.probability.shape == mask.shape and found.probability.dtype == np.float32
     assert not (found.probability > 0.5)[~found.mask].any()
 
