@@ -39,4 +39,3 @@ class SegmentationConfig:
     def __post_init__(self) -> None:
         check_config(self)
         check_range("low", self.low, 0, self.high)
-        check_range("certain", self.certain, self.threshold, 1)

