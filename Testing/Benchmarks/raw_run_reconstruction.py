@@ -4,10 +4,10 @@
 
 Each case: a generated tree on a beating heart, seen by two runs of 20 frames at 15 frames/s from angles of clinical
 practice, with body, catheter, noise, blur and ECG, written as XA DICOM and read again. The frames are chosen as
-`reconstruct --view A.dcm --view B.dcm` does. Perfect masks are the projections of the tree inside the collimator as it was in those
-frames, so both sides carry the same mismatch of heart phase. The patient does not breathe and the table stands still,
-so that "off" is the right calibration; "auto" shows what is lost where it takes a mismatch for a shift. Truth is the
-tree as it was in the first view's frame, at 0.5 mm. Sides alternate.
+`reconstruct --view A.dcm --view B.dcm` does. Perfect masks are the projections of the tree inside the collimator as it
+was in those frames, so both sides carry the same mismatch of heart phase. The patient does not breathe and the table
+stands still, so that "off" is the right calibration; "auto" shows what is lost where it takes a mismatch for a shift.
+Truth is the tree as it was in the first view's frame, at 0.5 mm. Sides alternate.
 """
 
 from __future__ import annotations
@@ -40,8 +40,8 @@ from xradiff.synthetic.tubes import occupancy, silhouette, tubes_of
 FRAMES, SPACING_MM, DARK = 20, 0.5, 0.04
 CONTRASTS = {"low (10 % at 2 mm)": 0.055, "usual (20 % at 2 mm)": 0.11, "high (30 % at 2 mm)": 0.18}
 COLUMNS = (
-    "side", "contrast", "masks", "calibration", "cases", "refused", "mask Dice", "3D Dice: mean (95 % interval)", "perfect masks",
-    "ratio of the means", "seconds: median",
+    "side", "contrast", "masks", "calibration", "cases", "refused", "mask Dice",
+    "3D Dice: mean (95 % interval)", "perfect masks",    "ratio of the means", "seconds: median",
 )  # fmt: skip
 
 

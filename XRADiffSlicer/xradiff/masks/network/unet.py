@@ -55,7 +55,9 @@ class _ImageNorm(nn.Module):
         self.bias = nn.Parameter(torch.zeros(channels))
 
     def forward(self, features: Tensor) -> Tensor:
-        images = (batch_norm(one, None, None, self.weight, self.bias, training=True) for one in features.split(1))
+        images = (
+            batch_norm(one, None, None, self.weight, self.bias, training=True) for one in torch.split(features, 1)
+        )
         return torch.cat(list(images))
 
 
