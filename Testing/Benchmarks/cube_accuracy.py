@@ -13,17 +13,17 @@ import sys
 import numpy as np
 import torch
 from bench_tools import write_table
+from xradiff.config import config_from
 from xradiff.geometry import camera_of
 from xradiff.progress import silent
 from xradiff.projection.silhouette import silhouette
 from xradiff.quantification import coverage, dice
-from xradiff.reconstruction.config import config_from
 from xradiff.reconstruction.interface import ReconstructionInputs
 from xradiff.reconstruction.registry import config_class, load_method, load_trainable, method_spec
-from xradiff.reconstruction.weights import find_weights, open_weights
 from xradiff.resources import resource
 from xradiff.synthetic.case import CaseOptions
 from xradiff.training.cases import GeneratedCases
+from xradiff.weights import find_weights, open_weights
 
 SEED = 1_000_003  # no case of the training, whose seed is 0
 METHODS = ("unet3d", "gan", "unet3d_diffusion")

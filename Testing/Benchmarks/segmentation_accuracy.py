@@ -1,4 +1,4 @@
-"""How well the vessels of a chosen frame are found without weights, by contrast and by the frames there are.
+"""How well the vessels of a chosen frame are found, by method, by contrast and by the frames there are.
 
     PYTHONPATH=XRADiffSlicer python Testing/Benchmarks/segmentation_accuracy.py --cases 8
 
@@ -19,7 +19,6 @@ from collections import defaultdict
 from pathlib import Path
 
 import numpy as np
-import SimpleITK as sitk
 from numpy.typing import NDArray
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "XRADiffSlicer"))
@@ -28,7 +27,8 @@ from bench_tools import write_table
 from scipy import ndimage
 from xradiff.errors import InputError
 from xradiff.geometry.camera import camera_from
-from xradiff.masks import choose_frames, segment_frame
+from xradiff.masks import SegmentationConfig, choose_frames, segment_frame
+from xradiff.quantification.plane import mask_agreement
 from xradiff.synthetic.acquisition import AngiogramOptions, SimulatedRun, simulate_run, write_xa
 from xradiff.synthetic.case import CaseOptions, draw_case
 from xradiff.synthetic.motion import moved_tree
@@ -40,24 +40,13 @@ Mask = NDArray[np.bool_]
 FRAMES = 20
 IODINE = {"low (10 % at 2 mm)": 0.055, "usual (20 % at 2 mm)": 0.11, "high (30 % at 2 mm)": 0.18}
 THICK_MM = 0.5  # radius
+METHODS = ("network", "ridge")
+KINDS = ("whole", "from the filled frames on", "one frame")
 COLUMNS = (
-    "contrast", "the run", "cases", "Dice: mean (least)", "clDice: mean (least)", "Dice above 1 mm: mean (least)",
+    "contrast", "the run", "method", "cases", "Dice: mean (least)", "clDice: mean (least)",
+    "Dice above 1 mm: mean (least)",
     "clDice above 1 mm: mean (least)", "refused", "seconds a frame: median",
 )  # fmt: skip
-
-
-def skeleton(mask: Mask) -> Mask:
-    """Return the centre lines (rows, columns) of a 2D mask."""
-    thin: Mask = sitk.GetArrayFromImage(sitk.BinaryThinning(sitk.GetImageFromArray(mask.astype(np.uint8)))) > 0
-    return thin
-
-
-def agreement(found: Mask, truth: Mask, counted: Mask) -> tuple[float, float]:
-    """Return Dice and clDice over the `counted` pixels."""
-    dice = 2 * (found & truth & counted).sum() / max(1, (found & counted).sum() + (truth & counted).sum())
-    own, other = skeleton(found) & counted, skeleton(truth & counted)
-    precision, sensitivity = (own & truth).sum() / max(1, own.sum()), (other & found).sum() / max(1, other.sum())
-    return float(dice), float(2 * precision * sensitivity / max(1e-9, precision + sensitivity))
 
 
 def thick_part(tree: TubeTree) -> TubeTree:
@@ -101,8 +90,8 @@ def main() -> None:
     parser.add_argument("--image-px", type=int, default=256)
     parser.add_argument("--seed", type=int, default=900)
     given = parser.parse_args()
-    scores: dict[tuple[str, str], list[list[float]]] = defaultdict(list)
-    refused: dict[tuple[str, str], int] = defaultdict(int)
+    scores: dict[tuple[str, str, str], list[list[float]]] = defaultdict(list)
+    refused: dict[tuple[str, str, str], int] = defaultdict(int)
     with tempfile.TemporaryDirectory() as folder:
         for number in range(given.cases):
             runs, trees = simulated(number, given.seed, given.image_px)
@@ -110,10 +99,10 @@ def main() -> None:
                 run = read_run(write_xa(truth, Path(folder) / "run.dcm", number), name="run")
                 _score(run, truth, trees, contrast, scores, refused)
             print(f"case {number} done", file=sys.stderr, flush=True)
-    keys = [(c, w) for c in IODINE for w in ("whole", "from the filled frames on", "one frame")]
+    keys = [(c, w, m) for c in IODINE for w in KINDS for m in METHODS]
     write_table(
         "segmentation_accuracy",
-        f"Vessel masks of chosen frames without weights, {given.image_px} x {given.image_px}",
+        f"Vessel masks of chosen frames, {given.image_px} x {given.image_px}",
         COLUMNS,
         [_row(key, scores[key], refused[key]) for key in keys],
     )
@@ -123,30 +112,29 @@ def _score(run, truth, trees, contrast, scores, refused) -> None:  # type: ignor
     try:
         (choice,) = choose_frames([run])
     except InputError:
-        refused[contrast, "whole"] += 1
+        for method in METHODS:
+            refused[contrast, "whole", method] += 1
         return
     filled = int(np.argmax(choice.curve >= 0.5))
-    kinds = {"whole": 0, "from the filled frames on": min(filled, choice.frame), "one frame": choice.frame}
     mask = truth.masks[choice.frame]
     thick = mask & silhouette(thick_part(trees[choice.frame]), camera_from(truth.acquisition, mask.shape))
     counted = ~ndimage.binary_dilation(mask & ~thick, iterations=1) | thick
-    for kind, first in kinds.items():
+    for kind, first in zip(KINDS, (0, min(filled, choice.frame), choice.frame), strict=True):
         piece = part(run, first, choice.frame + 1 if kind == "one frame" else len(run))
-        start = time.perf_counter()
-        curve = choice.curve[first : first + len(piece)]
-        try:
-            found = segment_frame(piece, choice.frame - first, curve=curve.tolist()).mask
-        except InputError:
-            refused[contrast, kind] += 1
-            continue
-        seconds = time.perf_counter() - start
-        everything = np.ones_like(mask)
-        scores[contrast, kind].append(
-            [*agreement(found, mask, everything), *agreement(found, thick, counted), seconds]
-        )
+        curve = choice.curve[first : first + len(piece)].tolist()
+        for method in METHODS:
+            start = time.perf_counter()
+            try:
+                found = segment_frame(piece, choice.frame - first, SegmentationConfig(method), curve=curve).mask
+            except InputError:
+                refused[contrast, kind, method] += 1
+                continue
+            seconds = time.perf_counter() - start
+            numbers = [*mask_agreement(found, mask), *mask_agreement(found, thick, counted), seconds]
+            scores[contrast, kind, method].append(numbers)
 
 
-def _row(key: tuple[str, str], values: list[list[float]], refused: int) -> tuple[str, ...]:
+def _row(key: tuple[str, str, str], values: list[list[float]], refused: int) -> tuple[str, ...]:
     if not values:
         return (*key, "0", *["-"] * 4, str(refused), "-")
     table = np.array(values)

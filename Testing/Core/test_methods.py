@@ -11,10 +11,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from xradiff.config import config_from, config_to_dict, describe
 from xradiff.errors import Cancelled, InputError
 from xradiff.progress import silent
 from xradiff.reconstruction import registry
-from xradiff.reconstruction.config import config_from, config_to_dict, describe
 from xradiff.reconstruction.interface import ReconstructionInputs
 from xradiff.reconstruction.spec import CONSUMES, PRODUCES
 

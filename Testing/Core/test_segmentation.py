@@ -18,7 +18,7 @@ from xradiff.errors import InputError
 from xradiff.masks import SegmentationConfig, choose_frames, segment_frame
 from xradiff.masks.catheter import without_catheter
 from xradiff.masks.frame_depth import frame_depth, smoothed
-from xradiff.masks.segmentation import ridge_strength
+from xradiff.masks.ridges import ridge_strength
 from xradiff.quantification.overlap import dice
 from xradiff.synthetic.acquisition import AngiogramOptions, Bolus, simulate_run, write_xa
 from xradiff.synthetic.tubes import Tube, TubeTree
@@ -28,6 +28,8 @@ sys.path.append(str(Path(__file__).parent))
 from xa_files import saved, xa
 
 PX = 128
+BY_RIDGES = ("--method", "ridge")
+RIDGE = SegmentationConfig(method="ridge")
 ANGLES = ((-30.0, 20.0), (40.0, 0.0))
 
 
@@ -63,7 +65,9 @@ def segmented(pair):
     for path, truth in pair:
         run = read_run(path)
         (choice,) = choose_frames([run])
-        found.append((run, choice, truth.masks[choice.frame], segment_frame(run, choice.frame, curve=choice.curve)))
+        found.append(
+            (run, choice, truth.masks[choice.frame], segment_frame(run, choice.frame, RIDGE, curve=choice.curve))
+        )
     return found
 
 
@@ -84,7 +88,7 @@ def test_probability_and_mask_agree_and_nothing_lies_outside_of_the_opening(segm
 
 def test_the_curve_is_found_when_it_is_not_given(segmented):
     run, choice, _, result = segmented[0]
-    np.testing.assert_array_equal(segment_frame(run, choice.frame).mask, result.mask)
+    np.testing.assert_array_equal(segment_frame(run, choice.frame, RIDGE).mask, result.mask)
 
 
 def test_a_resting_catheter_is_background(segmented, pair):
@@ -103,7 +107,7 @@ def part(run, first, last):
 
 def test_one_frame_is_segmented_with_a_warning(segmented):
     run, choice, truth, _ = segmented[1]
-    one = segment_frame(part(run, choice.frame, choice.frame + 1), 0)
+    one = segment_frame(part(run, choice.frame, choice.frame + 1), 0, RIDGE)
     assert "too few frames" in one.notes[0]
     assert dice(one.mask, truth) > 0.5
 
@@ -111,10 +115,10 @@ def test_one_frame_is_segmented_with_a_warning(segmented):
 @pytest.mark.parametrize(
     ("setting", "message"),
     [
-        ({"low": 7.0}, "low ridge threshold must lie in"),
+        ({"low": 7.0}, "low must lie in"),
         ({"edge": 1.0}, "edge must lie in"),
-        ({"high": float("nan")}, "high ridge threshold must lie in"),
-        ({"minimum_length_mm": -1}, "minimum length must lie in"),
+        ({"high": float("nan")}, "high must lie in"),
+        ({"minimum_length_mm": -1}, "minimum_length_mm must lie in"),
     ],
 )
 def test_settings_out_of_range(setting, message):
@@ -124,16 +128,16 @@ def test_settings_out_of_range(setting, message):
 
 def test_higher_thresholds_and_longer_parts_mark_less(segmented):
     run, choice, _, result = segmented[0]
-    strict = segment_frame(run, choice.frame, SegmentationConfig(high=30, low=15), curve=choice.curve).mask
+    strict = segment_frame(run, choice.frame, SegmentationConfig("ridge", high=30, low=15), curve=choice.curve).mask
     assert 0 < strict.sum() < result.mask.sum()
     with pytest.raises(InputError, match="no vessel that stands out"):
-        segment_frame(run, choice.frame, SegmentationConfig(minimum_length_mm=500), curve=choice.curve)
+        segment_frame(run, choice.frame, SegmentationConfig("ridge", minimum_length_mm=500), curve=choice.curve)
 
 
 def test_a_frame_without_contrast_agent_has_no_vessels(segmented):
     run, choice, _, _ = segmented[0]
     try:
-        found = segment_frame(run, 2, curve=choice.curve).mask
+        found = segment_frame(run, 2, RIDGE, curve=choice.curve).mask
     except InputError as error:
         assert "choose a frame with contrast agent" in str(error)
     else:
@@ -188,7 +192,9 @@ def test_the_segment_command_writes_what_reconstruct_takes(capsys, tmp_path, pai
     words = []
     for number, (path, _) in enumerate(pair):
         out = tmp_path / "masks" / f"m{number}.png"
-        code, text, error = call(capsys, "segment", path, "--out", out, "--frame", segmented[number][1].frame)
+        code, text, error = call(
+            capsys, "segment", path, "--out", out, *BY_RIDGES, "--frame", segmented[number][1].frame
+        )
         assert (code, error) == (0, "") and "chosen by the user" in text
         mask = sitk.GetArrayFromImage(sitk.ReadImage(str(out)))
         np.testing.assert_array_equal(mask > 0, segmented[number][3].mask)
@@ -204,6 +210,7 @@ def test_the_segment_command_writes_what_reconstruct_takes(capsys, tmp_path, pai
 def test_two_runs_become_a_result_that_can_be_repeated(capsys, tmp_path, pair):
     words = [word for path, _ in pair for word in ("--view", path)]
     options = ["--method", "visual_hull", "--spacing-mm", "1.5", "--calibrate", "off", "--no-report"]
+    options += ["--set", "segmentation.method=ridge"]
     first, second = tmp_path / "first", tmp_path / "second"
     code, _, error = call(capsys, "reconstruct", *words, *options, "--out", first)
     assert code == 0, error
@@ -227,7 +234,7 @@ def test_the_report_shows_frame_mask_curve_and_reason(tmp_path, pair):
     from xradiff.export.report.frames import frames
     from xradiff.masks import read_views
 
-    views = read_views([[str(path)] for path, _ in pair])
+    views = read_views([[str(path)] for path, _ in pair], config=RIDGE)
     for number, view in enumerate(views):
         picture = frame_picture(view)
         assert picture.shape == (PX, 2 * PX, 3)
@@ -327,7 +334,7 @@ def test_a_run_of_one_frame_goes_the_whole_way_or_is_told(capsys, tmp_path, pair
         if name in dataset:
             delattr(dataset, name)
     dataset.save_as(tmp_path / "one.dcm")
-    code, text, error = call(capsys, "segment", tmp_path / "one.dcm", "--out", tmp_path / "m.png")
+    code, text, error = call(capsys, "segment", tmp_path / "one.dcm", *BY_RIDGES, "--out", tmp_path / "m.png")
     assert code == 0, error
     assert "the only frame" in text and "too few frames" in text
 

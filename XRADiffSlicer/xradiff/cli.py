@@ -14,14 +14,16 @@ from pathlib import Path
 
 from . import __version__
 from .benchmark.command import add_parser as add_benchmark
+from .benchmark.segmentation import add_parser as add_segmentation_evaluation
 from .console import emit_json, progress_reporter
-from .errors import Cancelled, InputError, XRADiffError
+from .errors import Cancelled, XRADiffError
 from .masks.command import add_parser as add_segmentation
 from .progress import Progress
 from .training.command import add_parser as add_training
 
 __all__ = ["main"]
 
+SEGMENTATION = "segmentation."
 DISCLAIMER = "Research use only, not a medical device."
 
 
@@ -70,6 +72,7 @@ def _parser() -> argparse.ArgumentParser:
     reconstruct.set_defaults(command=_reconstruct)
 
     _progress_options(add_segmentation(commands))
+    _progress_options(add_segmentation_evaluation(commands))
     _progress_options(add_training(commands))
     _progress_options(add_benchmark(commands))
 
@@ -81,7 +84,7 @@ def _parser() -> argparse.ArgumentParser:
     methods = commands.add_parser("methods", help="list the reconstruction methods")
     methods.set_defaults(command=_methods)
 
-    info = commands.add_parser("info", help="what a method does, needs and can be told with --set")
+    info = commands.add_parser("info", help="what a method (or segmentation) does, needs and can be told")
     info.add_argument("name", metavar="NAME")
     info.set_defaults(command=_info)
     return parser
@@ -109,7 +112,10 @@ def _reconstruct_options(parser: argparse.ArgumentParser) -> None:
     add("--spacing-mm", type=float, default=0.5, help="voxel spacing (default %(default)s)")
     add("--device", default="auto", choices=("auto", "cpu", "cuda"))
     add("--seed", type=int, default=0)
-    add("--set", action="append", default=[], metavar="KEY=VALUE", help="a setting of the method or postprocess.KEY")
+    add(
+        "--set", action="append", default=[], metavar="KEY=VALUE",
+        help="a setting of the method, segmentation.KEY or postprocess.KEY",
+    )  # fmt: skip
     add("--replay", type=Path, metavar="RUN_JSON", help="repeat an earlier run from its run.json")
     add("--no-report", action="store_true", help="leave out the HTML report and the 3D renderings")
     add("--out", type=Path, required=True, metavar="DIR", help="result folder; an earlier result there is replaced")
@@ -206,14 +212,18 @@ def _reconstruct(options: argparse.Namespace, progress: Progress) -> None:
 
 def _run(options: argparse.Namespace, progress: Progress):  # type: ignore[no-untyped-def]
     from .calibration import read_landmarks
-    from .masks import read_views
+    from .config import config_from, given_settings
+    from .masks import SegmentationConfig, read_views
     from .pipeline import reconstruct
     from .progress import stage
 
+    settings = given_settings(options.set)
+    own = {key: settings.pop(key) for key in list(settings) if key.startswith(SEGMENTATION)}
+    of_masks = {"device": options.device} | {key.removeprefix(SEGMENTATION): value for key, value in own.items()}
     return reconstruct(
-        read_views(options.view, options.frame, stage(progress, 0.0, 0.2)),
+        read_views(options.view, options.frame, config_from(SegmentationConfig, of_masks), stage(progress, 0.0, 0.2)),
         options.method,
-        settings=_settings(options.set),
+        settings=settings,
         side=options.side,
         calibrate_mode=options.calibrate,
         landmarks=None if options.landmarks is None else read_landmarks(options.landmarks),
@@ -222,16 +232,6 @@ def _run(options: argparse.Namespace, progress: Progress):  # type: ignore[no-un
         seed=options.seed,
         progress=stage(progress, 0.2, 1.0),
     )
-
-
-def _settings(pairs: Sequence[str]) -> dict[str, object]:
-    settings: dict[str, object] = {}
-    for pair in pairs:
-        key, equals, value = pair.partition("=")
-        if not equals or not key:
-            raise InputError(f"--set takes KEY=VALUE, got {pair!r}")
-        settings[key] = value
-    return settings
 
 
 def _show_result(options: argparse.Namespace, fits, warnings: Sequence[str]) -> None:  # type: ignore[no-untyped-def]
@@ -254,19 +254,31 @@ def _methods(options: argparse.Namespace, progress: Progress) -> None:
 
 
 def _info(options: argparse.Namespace, progress: Progress) -> None:
-    from .reconstruction.config import describe
+    from .masks.config import SegmentationConfig
+    from .masks.network.recipe import NAME
     from .reconstruction.registry import config_class, method_spec
-    from .reconstruction.weights import weights_card
+    from .weights import weights_card
 
+    if options.name == NAME:
+        print("Vessel segmentation of grey frames: `segment RUN`, and `--set segmentation.KEY=VALUE` of `reconstruct`")
+        _show_settings(SegmentationConfig)
+        print(f"\n{weights_card(NAME, NAME)}")
+        return
     spec = method_spec(options.name)
     gpu = "no GPU use" if spec.seconds_gpu is None else f"{spec.seconds_gpu:g} s on a GPU"
     print(f"{spec.title} ({spec.name})\n{spec.description}\nReference: {spec.reference}")
     print(f"Needs: {', '.join(spec.needs + spec.weights) or 'nothing more'}")
     print(f"Typical: {spec.seconds_cpu:g} s on two CPU cores, {gpu}, {spec.memory_gb:g} GB of memory")
-    for field in describe(config_class(spec)):
+    _show_settings(config_class(spec))
+    for name in spec.weights:
+        print(f"\n{weights_card(name, spec.name)}")
+
+
+def _show_settings(config: type) -> None:
+    from .config import describe
+
+    for field in describe(config):
         unit = f" {field['unit']}" if field["unit"] else ""
         bounds = "any" if field["minimum"] is None else f"{field['minimum']} to {field['maximum']}{unit}"
         accepted = ", ".join(field["choices"]) or bounds
         print(f"  --set {field['name']}={field['default']}  {field['meaning']} Accepted: {accepted}.")
-    for name in spec.weights:
-        print(f"\n{weights_card(name, spec.name)}")

@@ -15,6 +15,7 @@ import numpy as np
 
 from .calibration import CalibrationReport, Landmarks, calibrate
 from .checks import check_choice, check_range
+from .config import config_from, config_to_dict
 from .datatypes import AngiogramView, SparseVolume, SurfaceMesh
 from .devices import Device, choose_device
 from .errors import InputError
@@ -23,7 +24,6 @@ from .postprocess import PostprocessConfig, postprocess, surface_field
 from .progress import Progress, silent, stage
 from .provenance import Stopwatch, describe_view, machine, now, versions
 from .quantification import ReprojectionFit, VolumeSummary, reprojection_fit, summarise
-from .reconstruction.config import config_from, config_to_dict
 from .reconstruction.interface import ReconstructionInputs, check_separation
 from .reconstruction.registry import chosen_method, config_class, load_method
 from .reconstruction.spec import MethodSpec

@@ -7,10 +7,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
+from ..config import check_config, config_from, config_to_dict, setting
 from ..devices import DEVICES
 from ..errors import InputError
 from ..postprocess import PostprocessConfig
-from ..reconstruction.config import check_config, config_from, config_to_dict, setting
 from ..reconstruction.registry import config_class, method_spec
 
 __all__ = ["DEFAULT", "RunOptions", "Setting", "label_of", "settings_of", "sweep"]

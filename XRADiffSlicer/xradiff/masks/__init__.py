@@ -1,9 +1,10 @@
 """Stage 2, frames -> vessel masks."""
 
 from .binary import binary_mask, with_masks
+from .config import SegmentationConfig
 from .frames import FrameChoice, choose_frames
 from .raw_views import read_views, segmented_view
-from .segmentation import SegmentationConfig, VesselMaskResult, segment_frame
+from .segmentation import VesselMaskResult, segment_frame
 
 __all__ = [
     "FrameChoice",

@@ -14,10 +14,13 @@ import numpy as np
 import SimpleITK as sitk
 from numpy.typing import NDArray
 
+from ..config import config_from, given_settings
 from ..console import emit_json
+from ..devices import DEVICES
 from ..errors import InputError
 from ..progress import Progress
 from ..views import read_run
+from .config import METHODS, SegmentationConfig
 from .frames import choose_frames
 from .segmentation import segment_frame
 
@@ -32,6 +35,9 @@ def add_parser(subparsers: Any) -> argparse.ArgumentParser:
     add = parser.add_argument
     add("run", type=Path, metavar="RUN", help="XA DICOM file")
     add("geometry", nargs="?", metavar="GEOMETRY", help="geometry that the file lacks (JSON file, or KEY=NUMBER,...)")
+    add("--method", default="auto", choices=METHODS, help="auto: the network where it is installed, else ridges")
+    add("--device", default="auto", choices=DEVICES, help="where the network runs")
+    add("--set", action="append", default=[], metavar="KEY=VALUE", help="a setting of the segmentation, see README")
     add("--frame", type=int, metavar="N", help="frame, from 0; the best-filled one near end-diastole when not given")
     add(
         "--out", type=Path, required=True, metavar="MASK",
@@ -45,18 +51,21 @@ def run(args: argparse.Namespace, progress: Progress) -> None:
     """Segment as `args` says; prints what was written.
 
     Raises:
-        InputError: the run cannot be used, shows no vessel, or the files cannot be written.
+        InputError: the run or a setting cannot be used, no vessel is shown, or the files cannot be written.
+        MissingDependencyError: the network is asked for, and torch or its weights are missing.
         Cancelled: from `progress`.
     """
     if args.out.suffix.lower() != ".png":
         raise InputError(f"--out must be the name of a PNG file, got {args.out}")
+    chosen = {"method": args.method, "device": args.device} | given_settings(args.set)
+    config = config_from(SegmentationConfig, chosen)
     progress(0.0, "reading the run")
     source = read_run(args.run, args.geometry, name=args.run.name)
     source.acquisition(0 if args.frame is None else source.check_frame(args.frame))
     progress(0.1, "choosing the frame")
     (choice,) = choose_frames([source], [args.frame])
     progress(0.6, f"segmenting frame {choice.frame}")
-    found = segment_frame(source, choice.frame, curve=choice.curve.tolist())
+    found = segment_frame(source, choice.frame, config, curve=choice.curve.tolist())
     geometry, chance = args.out.with_suffix(".json"), args.out.with_name(f"{args.out.stem}_probability.png")
     facts = {k: v for k, v in asdict(source.acquisition(choice.frame)).items() if k in source.facts[choice.frame]}
     _write(

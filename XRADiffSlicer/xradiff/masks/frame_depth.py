@@ -6,16 +6,14 @@ where there are no such frames, what each pixel shows while no vessel lies there
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from ..views import AngiogramRun
-from .vessel_maps import light_of
-
-__all__ = ["background_of", "frame_depth", "smoothed"]
+__all__ = ["Background", "LightFrames", "background_of", "frame_depth", "smoothed"]
 
 Image = NDArray[np.float32]
 _EMPTY = 0.25  # of the best frame's contrast: below, no vessel is seen
@@ -25,31 +23,64 @@ _CLEAR = 0.75  # quantile over the run: what a pixel shows without a vessel
 _FEWEST = 5  # frames, for that
 
 
-def background_of(run: AngiogramRun, frame: int, curve: Sequence[float]) -> tuple[Image | None, str]:
-    """Return the light (rows, columns; a logarithm) that the run shows without vessels, and a sentence about it.
+@dataclass(frozen=True, eq=False)
+class LightFrames:
+    """Frames of one view.
+
+    Attributes:
+        light: gives the logarithm of intensity (rows, columns) of a frame.
+        count: number of frames.
+        usable: (rows, columns) pixels that show the patient.
+        pixel_mm: size of a pixel in the patient.
+    """
+
+    light: Callable[[int], Image]
+    count: int
+    usable: NDArray[np.bool_]
+    pixel_mm: float
+
+
+@dataclass(frozen=True, eq=False)
+class Background:
+    """What a run shows without vessels.
+
+    Attributes:
+        light: (rows, columns) logarithm of intensity; None where it is not known.
+        certainty: 1 from frames before contrast agent, 0.5 from the whole run, 0 where it is not known.
+        note: one sentence about it.
+    """
+
+    light: Image | None
+    certainty: float
+    note: str
+
+
+def background_of(light: Callable[[int], Image], count: int, frame: int, curve: Sequence[float]) -> Background:
+    """Return what a run shows without vessels.
 
     Args:
-        run: the run; up to 7 of its frames are decoded.
+        light: gives the logarithm of intensity (rows, columns) of a frame; called for up to 7 frames.
+        count: number of frames.
         frame: the one that is segmented.
         curve: opacification of each frame, 1 in the best one.
 
     Raises:
-        InputError: a frame cannot be decoded.
+        InputError: from `light`.
     """
     opacity = np.asarray(curve, dtype=float)
     rising = opacity[: frame + 1] >= _EMPTY
     first = int(np.argmax(rising)) if rising.any() else frame
     before = list(range(max(0, first - _MOST), first)) if opacity[frame] >= _FILLED else []
     if before:
-        light = np.median([light_of(run.frame(index), run) for index in before], axis=0)
-        return light.astype(np.float32), f"{len(before)} frames before contrast agent were taken as background"
-    others = [int(index) for index in np.unique(np.linspace(0, len(run) - 1, _MOST).round()) if index != frame]
+        median = np.median([light(index) for index in before], axis=0).astype(np.float32)
+        return Background(median, 1.0, f"{len(before)} frames before contrast agent were taken as background")
+    others = [int(index) for index in np.unique(np.linspace(0, count - 1, _MOST).round()) if index != frame]
     if len(others) + 1 < _FEWEST:
-        return None, "too few frames to tell the background from the vessels; what is still and thin may be marked"
-    light = np.quantile([light_of(run.frame(index), run) for index in [*others, frame]], _CLEAR, axis=0)
-    return light.astype(np.float32), (
-        "contrast agent is there from the first frame on; the background was taken from the whole run"
-    )
+        note = "too few frames to tell the background from the vessels; what is still and thin may be marked"
+        return Background(None, 0.0, note)
+    clear = np.quantile([light(index) for index in [*others, frame]], _CLEAR, axis=0).astype(np.float32)
+    note = "contrast agent is there from the first frame on; the background was taken from the whole run"
+    return Background(clear, 0.5, note)
 
 
 def frame_depth(light: Image, background: Image | None, usable: NDArray[np.bool_], flat_px: float) -> Image:

@@ -8,6 +8,7 @@ dark in the same place through most of the run (ribs, spine, a resting catheter)
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +17,7 @@ from scipy import ndimage
 from ..memory import check_memory
 from ..views import AngiogramRun
 
-__all__ = ["light_of", "vessel_maps"]
+__all__ = ["GreyScale", "light_of", "vessel_maps"]
 
 Maps = NDArray[np.float32]
 MAP_PX = 192  # longest side of a map
@@ -56,7 +57,18 @@ def vessel_maps(
     return np.maximum(maps, 0, out=maps)
 
 
-def light_of(frame: NDArray[np.unsignedinteger], run: AngiogramRun) -> Maps:
+class GreyScale(Protocol):
+    """What grey values mean: bits of a pixel, intensity relationship ("LOG" or another), subtracted or not."""
+
+    @property
+    def bits(self) -> int: ...
+    @property
+    def relationship(self) -> str: ...
+    @property
+    def subtracted(self) -> bool: ...
+
+
+def light_of(frame: NDArray[np.unsignedinteger], run: GreyScale) -> Maps:
     """Return the logarithm of the intensity (rows, columns): a line is as deep in a bright place as in a dark one.
 
     Grey values that are logarithms already (or differences of them) are taken to span e^3.

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from ..datatypes import AngiogramView, SparseVolume, VolumeGrid
+from ..datatypes import SparseVolume, VolumeGrid
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -47,8 +47,10 @@ class VesselTruth(Protocol):
 class ExampleMaker(Protocol):
     """Makes one example; has no network and can be pickled, since it also runs in worker processes."""
 
-    def __call__(self, views: Sequence[AngiogramView], truth: VesselTruth) -> dict[str, Tensor]:
+    def __call__(self, shown: Any, truth: Any, /) -> dict[str, Tensor]:
         """Return tensors without a batch axis; "volume" holds the truth that the metrics compare with.
+
+        A method of reconstruction is shown views (a sequence of AngiogramView) and gets their `VesselTruth`.
 
         Where there is a "missed" it counts the true voxels that "volume" leaves out.
         """

@@ -34,8 +34,8 @@ class CaseSource(Protocol):
     @property
     def drawn(self) -> bool: ...
 
-    def case(self, number: int) -> Case:
-        """Return views and truth; the same number gives the same case."""
+    def case(self, number: int) -> tuple[Any, Any]:
+        """Return what an example is made of, as views and truth; the same number gives the same case."""
         ...
 
     def describe(self) -> dict[str, Any]:

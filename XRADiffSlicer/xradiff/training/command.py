@@ -8,10 +8,11 @@ import os
 from pathlib import Path
 from typing import Any
 
+from ..config import config_from, given_settings
 from ..console import emit_json
 from ..errors import InputError
+from ..masks.network.recipe import NAME as SEGMENTATION
 from ..progress import Progress
-from ..reconstruction.config import config_from
 
 __all__ = ["add_parser", "run"]
 
@@ -20,9 +21,11 @@ def add_parser(subparsers: Any) -> argparse.ArgumentParser:
     """Add the command to argparse's `subparsers` and return its parser; loads no torch."""
     parser: argparse.ArgumentParser = subparsers.add_parser("train", help="train a method's networks")
     add = parser.add_argument
-    add("method", metavar="METHOD", help="see `methods`; those without networks are refused")
+    add("method", metavar="METHOD", help="segmentation, or a method with networks (see `methods`)")
     cases = parser.add_mutually_exclusive_group(required=True)
-    cases.add_argument("--data", type=Path, metavar="DIR", help="a dataset folder, made with `synthesize`")
+    cases.add_argument(
+        "--data", type=Path, metavar="DIR", help="made with `synthesize`; segmentation: labelled angiograms"
+    )
     cases.add_argument("--generate", type=int, metavar="N", help="draw N synthetic cases in memory instead")
     add("--mixture", metavar="NAME", help="draw cases of several kinds: exact or broad; replaces the options below")
     add("--side", choices=("left", "right", "drawn"), default="drawn", help="of generated cases (default %(default)s)")
@@ -34,7 +37,9 @@ def add_parser(subparsers: Any) -> argparse.ArgumentParser:
     add("--set", action="append", default=[], metavar="KEY=VALUE", help="a setting of the method's recipe")
     add("--out", type=Path, required=True, metavar="DIR", help="folder of the run; an interrupted one is continued")
     add(
-        "--begin", type=Path, metavar="WEIGHTS", help="weights of the same recipe to begin with instead of random ones"
+        "--begin",
+        metavar="WEIGHTS",
+        help="weights of the same recipe (name or file) to begin with instead of random ones",
     )
     _config_options(parser)
     parser.set_defaults(command=run)
@@ -64,7 +69,7 @@ def run(args: argparse.Namespace, progress: Progress) -> None:
 
     names = [field.name for field in dataclasses.fields(TrainingConfig)]
     config = config_from(TrainingConfig, {name: getattr(args, name) for name in names})
-    settings = _settings(args.set)
+    settings = given_settings(args.set)
     from .loop import train
 
     report = train(
@@ -73,19 +78,9 @@ def run(args: argparse.Namespace, progress: Progress) -> None:
     if args.progress == "json":
         emit_json("result", **(dataclasses.asdict(report) | {"folder": str(report.folder)}))
         return
-    print(
-        f"step {report.steps}: validation Dice {report.dice:.3f} (best {report.best_dice:.3f}; "
-        f"backprojection alone {report.backprojection_dice:.3f})"
-    )
+    alone = f"; backprojection alone {report.backprojection_dice:.3f}" if args.method != SEGMENTATION else ""
+    print(f"step {report.steps}: validation Dice {report.dice:.3f} (best {report.best_dice:.3f}{alone})")
     print(f"weights: {report.folder / 'best.safetensors'}")
-
-
-def _settings(pairs: list[str]) -> dict[str, object]:
-    wrong = [pair for pair in pairs if "=" not in pair[1:]]
-    if wrong:
-        raise InputError(f"--set takes KEY=VALUE, got {wrong[0]!r}")
-    parted = [pair.partition("=") for pair in pairs]
-    return {key: value for key, _, value in parted}
 
 
 def _source(args: argparse.Namespace, config: Any) -> Any:
@@ -93,9 +88,21 @@ def _source(args: argparse.Namespace, config: Any) -> Any:
     from .cases import DatasetCases, GeneratedCases
     from .mixtures import MixedCases
 
+    if args.method == SEGMENTATION:
+        return _angiograms(args, config)
     if args.data is not None:
         return DatasetCases(args.data)
     if args.mixture is not None:
         return MixedCases(args.mixture, config.seed, args.generate)
     options = CaseOptions(side=args.side, motion=args.motion, corruption=args.corruption, thickness=args.thickness)
     return GeneratedCases(options, config.seed, args.generate)
+
+
+def _angiograms(args: argparse.Namespace, config: Any) -> Any:
+    """Return the frames that the segmentation network learns from."""
+    from .labelled_folder import LabelledFolder
+    from .raw_frames import RawFrames
+
+    if args.mixture is not None:
+        raise InputError(f"--mixture is for methods of reconstruction, got {args.mixture} for {SEGMENTATION}")
+    return RawFrames(config.seed, args.generate) if args.data is None else LabelledFolder(args.data)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+from ..config import check_config, setting
 from ..errors import InputError
-from ..reconstruction.config import check_config, setting
 
 __all__ = ["CHANGEABLE", "TrainingConfig"]
 

@@ -13,11 +13,9 @@ from torch import Tensor
 
 from .. import __version__
 from ..errors import Cancelled, InputError
-from ..files import existing_file
 from ..progress import Progress, silent
-from ..reconstruction.registry import load_trainable, method_spec
 from ..reconstruction.trainable import Trainable
-from ..reconstruction.weights import open_weights, read_tensors
+from ..weights import find_weights, open_weights, read_tensors
 from .batches import batch_stream, cases_of_step, make_example
 from .cases import CaseSource
 from .config import TrainingConfig
@@ -25,6 +23,7 @@ from .curves import Curves
 from .folder import RunFolder
 from .interruption import stop_signals
 from .networks import Networks
+from .parts import trainable_class
 from .processes import Processes
 from .validation import validation_scores
 
@@ -57,7 +56,7 @@ def train(
     folder: Path,
     *,
     settings: dict[str, object] | None = None,
-    begin: Path | None = None,
+    begin: str | Path | None = None,
     progress: Progress = silent,
 ) -> TrainingReport:
     """Train a method's networks, or go on with the run that is in `folder`.
@@ -65,12 +64,12 @@ def train(
     Started by `accelerate launch` or `torchrun`, each process calls this; they share each batch.
 
     Args:
-        method: name in the registry.
+        method: name in the registry, or "segmentation".
         source: cases; the last ones are held out for validation.
         config: of the run.
         folder: for checkpoints and weights.
         settings: of the method's recipe.
-        begin: weights of the same method and recipe to begin with; random ones without.
+        begin: weights (name or path) of the same method and recipe to begin with; random ones without.
         progress: told after each step by the first process; may raise Cancelled.
 
     Raises:
@@ -78,7 +77,7 @@ def train(
         MissingDependencyError: a package is missing.
         Cancelled: at the end of a step; the checkpoint of that step is in the folder.
     """
-    kind = load_trainable(method_spec(method))
+    kind = trainable_class(method)
     with torch.random.fork_rng():
         torch.manual_seed(config.seed)
         trainable = kind.from_settings(settings or {})
@@ -91,13 +90,13 @@ def train(
         processes.end()
 
 
-def _begin(method: str, trainable: Trainable, path: Path) -> str:
+def _begin(method: str, trainable: Trainable, path: str | Path) -> str:
     """Fill the network with the weights of a file and return what run.json says of them.
 
     Raises:
         InputError: they do not fit.
     """
-    weights = open_weights(existing_file(path.expanduser(), "the weight file"), method)
+    weights = open_weights(find_weights(str(Path(path).expanduser()), "name a file"), method)
     expected = {name: tuple(tensor.shape) for name, tensor in trainable.network.state_dict().items()}
     trainable.network.load_state_dict(read_tensors(weights, expected))
     return f"weights of SHA-256 {weights.sha256}"

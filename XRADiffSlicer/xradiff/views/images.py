@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,8 @@ from ..memory import check_memory
 
 __all__ = ["grey", "read_image"]
 
-ACCEPTED = "PNG, TIFF, JPEG, BMP, NRRD, NIfTI or MetaImage"
+ACCEPTED = "PNG, TIFF, JPEG, BMP, PGM, NRRD, NIfTI or MetaImage"
+_PGM = re.compile(rb"P([25])" + 3 * rb"(?:\s|#[^\n]*\n)+(\d{1,9})" + rb"\s")
 
 
 def read_image(file: Path) -> NDArray[np.generic]:
@@ -22,6 +24,8 @@ def read_image(file: Path) -> NDArray[np.generic]:
     Raises:
         InputError: not an image, more than one slice, or coloured.
     """
+    if file.suffix.lower() == ".pgm":
+        return _read_pgm(file)
     reader = sitk.ImageFileReader()
     reader.SetFileName(str(file))
     sitk.ProcessObject.SetGlobalWarningDisplay(False)
@@ -36,6 +40,24 @@ def read_image(file: Path) -> NDArray[np.generic]:
     if len(slices) != 1:
         raise InputError(f"an image of one slice is needed, got {len(slices)} slices: {file}")
     return grey(slices[0], str(file)) if channels > 1 else slices[0]
+
+
+def _read_pgm(file: Path) -> NDArray[np.generic]:
+    """Return the pixels of a portable grey map (SimpleITK reads none)."""
+    raw = file.read_bytes()
+    head = _PGM.match(raw)
+    columns, rows, top = (int(word) for word in head.groups()[1:]) if head else (0, 0, 0)
+    kind = np.dtype(">u2" if top > 255 else "u1")
+    try:
+        if head is None or not 0 < top < 65536:
+            raise ValueError
+        if head[1] == b"2":
+            return np.array(raw[head.end() :].split(), dtype=np.uint16).reshape(rows, columns)
+        return (
+            np.frombuffer(raw, kind, rows * columns, head.end()).reshape(rows, columns).astype(kind.newbyteorder("="))
+        )
+    except (ValueError, OverflowError):
+        raise InputError(f"not a PGM image that can be read: {file}") from None
 
 
 def grey(image: NDArray[np.generic], origin: str) -> NDArray[np.generic]:

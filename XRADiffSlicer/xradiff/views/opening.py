@@ -16,7 +16,7 @@ from scipy import ndimage
 from .header_values import numbers_of, text_in
 from .run import AngiogramRun
 
-__all__ = ["Opening", "opening_of"]
+__all__ = ["Opening", "inside_polygon", "opening_of"]
 
 Mask = NDArray[np.bool_]
 _SAMPLES = 8  # frames that are looked at
@@ -131,11 +131,11 @@ def _inside(header: pydicom.Dataset, kind: str, form: str, shape: tuple[int, int
     if form == "POLYGONAL":
         flat = numbers_of(header.get(f"VerticesOfThePolygonal{kind}"))
         if 6 <= len(flat) <= 2 * _MOST_VERTICES and len(flat) % 2 == 0:
-            return _polygon(np.reshape(flat, (-1, 2)), shape)
+            return inside_polygon(np.reshape(flat, (-1, 2)), shape)
     return everything
 
 
-def _polygon(vertices: NDArray[np.float64], shape: tuple[int, int]) -> Mask:
+def inside_polygon(vertices: NDArray[np.float64], shape: tuple[int, int]) -> Mask:
     """Return the pixels inside a polygon of (row, column) vertices, counted from 1, by the even-odd rule."""
     row, column = np.ogrid[1 : shape[0] + 1, 1 : shape[1] + 1]
     inside = np.zeros(shape, bool)

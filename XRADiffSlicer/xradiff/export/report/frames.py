@@ -13,7 +13,7 @@ __all__ = ["frames"]
 
 WIDTH, HEIGHT = 640, 200
 LEFT, RIGHT, TOP, BOTTOM = 48, 16, 26, 40
-CAUTION = "Masks made by a ridge filter without correction by a person; check that the outline follows the vessels."
+CAUTION = "Masks made without correction by a person; check that the outline follows the vessels."
 
 
 def frames(content: ResultFolderContent, folder: Path) -> str:

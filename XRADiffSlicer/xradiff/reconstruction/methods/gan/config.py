@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ...config import check_config, setting
+from ....config import check_config, setting
 
 __all__ = ["GanConfig"]
 

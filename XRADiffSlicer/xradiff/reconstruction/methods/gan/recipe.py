@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from ....checks import check_range
-from ...config import config_from
+from ....config import config_from
 from ...cube_networks import channel_counts, check_cube
 
 __all__ = ["Recipe"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ....checks import check_range
-from ...config import check_config, setting
+from ....config import check_config, setting
 
 __all__ = ["SparseDiffusionConfig"]
 

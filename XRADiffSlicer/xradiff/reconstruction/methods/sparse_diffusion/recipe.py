@@ -7,8 +7,8 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from ....checks import check_choice, check_range
+from ....config import config_from
 from ....errors import InputError
-from ...config import config_from
 
 __all__ = ["Recipe"]
 

@@ -10,8 +10,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from ....weights import save_weights
 from ...cube_networks import CubeExample, vessel_loss
-from ...weights import save_weights
 from .network import VesselUNet3D
 from .recipe import Recipe
 from .spec import SPEC

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from ...config import check_config, setting
+from ....config import check_config, setting
 
 if TYPE_CHECKING:  # listing the settings loads no network
     from .recipe import Recipe

@@ -8,8 +8,8 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from ....checks import check_choice, check_range
+from ....config import config_from
 from ....errors import InputError
-from ...config import config_from
 from ...samplers import NoiseSchedule
 
 __all__ = ["PUBLISHED_EDGE_MM", "TIME_STEPS", "NetworkConfig", "Recipe"]

@@ -14,12 +14,12 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from ....checks import check_range
+from ....config import config_from
 from ....datatypes import AngiogramView, VolumeGrid
 from ....errors import InputError
-from ...config import config_from
+from ....weights import save_weights
 from ...samplers import guided, sample_ddim
 from ...trainable import VesselTruth
-from ...weights import save_weights
 from .conditions import network_inputs
 from .config import Unet3dDiffusionConfig
 from .method import probabilities

@@ -1,15 +1,15 @@
-"""Configuration of a method: a frozen dataclass whose fields say their type, range and meaning."""
+"""Settings of a method or a stage: a frozen dataclass whose fields say their type, range and meaning."""
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar, get_type_hints
 
-from ..checks import check_choice, check_range
-from ..errors import InputError
+from .checks import check_choice, check_range
+from .errors import InputError
 
-__all__ = ["check_config", "config_from", "config_to_dict", "describe", "setting"]
+__all__ = ["check_config", "config_from", "config_to_dict", "describe", "given_settings", "setting"]
 
 Config = TypeVar("Config")
 
@@ -90,3 +90,18 @@ def describe(kind: type) -> list[dict[str, Any]]:
         {"name": field.name, "type": hints[field.name].__name__, "default": field.default, **field.metadata}
         for field in dataclasses.fields(kind)
     ]
+
+
+def given_settings(pairs: Sequence[str]) -> dict[str, object]:
+    """Return the settings that a command line gives as `--set KEY=VALUE`.
+
+    Raises:
+        InputError: a pair without a key or an equals sign.
+    """
+    settings: dict[str, object] = {}
+    for pair in pairs:
+        key, equals, value = pair.partition("=")
+        if not equals or not key:
+            raise InputError(f"--set takes KEY=VALUE, got {pair!r}")
+        settings[key] = value
+    return settings
