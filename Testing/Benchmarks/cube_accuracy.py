@@ -20,10 +20,10 @@ from xradiff.quantification import coverage, dice
 from xradiff.reconstruction.config import config_from
 from xradiff.reconstruction.interface import ReconstructionInputs
 from xradiff.reconstruction.registry import config_class, load_method, load_trainable, method_spec
-from xradiff.reconstruction.weights import find_weights, open_weights
 from xradiff.resources import resource
 from xradiff.synthetic.case import CaseOptions
 from xradiff.training.cases import GeneratedCases
+from xradiff.weights import find_weights, open_weights
 
 SEED = 1_000_003  # no case of the training, whose seed is 0
 METHODS = ("unet3d", "gan", "unet3d_diffusion")

@@ -18,11 +18,11 @@ from xradiff.reconstruction.methods.sparse_diffusion.case import prepare_case
 from xradiff.reconstruction.methods.sparse_diffusion.config import SparseDiffusionConfig
 from xradiff.reconstruction.methods.sparse_diffusion.method import load_denoiser, probabilities_of
 from xradiff.reconstruction.methods.sparse_diffusion.recipe import Recipe
-from xradiff.reconstruction.weights import open_weights, read_tensors, save_weights
 from xradiff.resources import resource
 from xradiff.synthetic.case import draw_case
 from xradiff.training.mixtures import MIXTURES, aligned
 from xradiff.training.truth import TreeTruth
+from xradiff.weights import open_weights, read_tensors, save_weights
 
 SEED = 990_010
 THRESHOLDS = np.arange(0.2, 0.71, 0.05)

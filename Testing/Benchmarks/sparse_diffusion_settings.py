@@ -21,9 +21,9 @@ from xradiff.reconstruction.methods.sparse_diffusion.config import SparseDiffusi
 from xradiff.reconstruction.methods.sparse_diffusion.connect import connect_parts
 from xradiff.reconstruction.methods.sparse_diffusion.method import load_denoiser, probabilities_of, volume_of
 from xradiff.reconstruction.methods.sparse_diffusion.recipe import Recipe
-from xradiff.reconstruction.weights import find_weights, open_weights
 from xradiff.synthetic.case import CaseOptions, draw_case
 from xradiff.synthetic.tubes import occupancy, tubes_of
+from xradiff.weights import find_weights, open_weights
 
 SEED = 990_001
 PLAIN = SparseDiffusionConfig(steps=1, samples=1, guidance=1.0, mask_guidance=0, connect_mm=0.0)

@@ -27,8 +27,8 @@ def stage(name: str, side: str):
         probabilities_of,
     )
     from xradiff.reconstruction.methods.sparse_diffusion.recipe import Recipe
-    from xradiff.reconstruction.weights import find_weights, open_weights
     from xradiff.synthetic.case import CaseOptions, draw_case
+    from xradiff.weights import find_weights, open_weights
 
     views = [draw_case(CaseOptions(side=side), SEED, number).views for number in range(CASES)]
     if name == "masks and blocks":

@@ -24,8 +24,8 @@ from xradiff.reconstruction.methods.unet3d_diffusion.config import Unet3dDiffusi
 from xradiff.reconstruction.methods.unet3d_diffusion.method import Unet3dDiffusion
 from xradiff.reconstruction.methods.unet3d_diffusion.recipe import NetworkConfig, Recipe
 from xradiff.reconstruction.methods.unet3d_diffusion.training import DiffusionTraining
-from xradiff.reconstruction.weights import save_weights
 from xradiff.synthetic.tubes import Tube, TubeTree, occupancy, silhouette
+from xradiff.weights import save_weights
 
 BATCHES, BATCH, TEST_CASES = 800, 4, 12
 NETWORK = NetworkConfig(

@@ -13,7 +13,7 @@ from xradiff.reconstruction.methods.unet3d.network import VesselUNet3D
 from xradiff.reconstruction.methods.unet3d.recipe import Recipe as UnetRecipe
 from xradiff.reconstruction.methods.unet3d_diffusion.network import NoisePredictor3D
 from xradiff.reconstruction.methods.unet3d_diffusion.recipe import NetworkConfig, Recipe
-from xradiff.reconstruction.weights import WeightsFile, save_weights
+from xradiff.weights import WeightsFile, save_weights
 
 TINY = NetworkConfig(
     size=16,

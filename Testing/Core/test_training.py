@@ -29,7 +29,6 @@ from xradiff.quantification import dice
 from xradiff.reconstruction import registry
 from xradiff.reconstruction.backprojection import cube_around
 from xradiff.reconstruction.methods.unet3d.recipe import Recipe
-from xradiff.reconstruction.weights import open_weights
 from xradiff.synthetic.case import CaseOptions, draw_case
 from xradiff.training.batches import batch_stream, cases_of_step, make_example
 from xradiff.training.cases import DatasetCases, GeneratedCases
@@ -40,6 +39,7 @@ from xradiff.training.networks import Networks
 from xradiff.training.processes import Processes
 from xradiff.training.truth import TreeTruth, VolumeTruth, read_truth
 from xradiff.training.validation import dice_of
+from xradiff.weights import open_weights
 
 OPTIONS = CaseOptions(image_px=128)
 CASES = GeneratedCases(OPTIONS, seed=5, count=10)

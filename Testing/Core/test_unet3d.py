@@ -21,7 +21,7 @@ from xradiff.reconstruction.methods.unet3d.method import Unet3d
 from xradiff.reconstruction.methods.unet3d.network import VesselUNet3D
 from xradiff.reconstruction.methods.unet3d.recipe import Recipe
 from xradiff.reconstruction.methods.unet3d.training import Unet3dTraining, soft_dice_loss
-from xradiff.reconstruction.weights import save_weights
+from xradiff.weights import save_weights
 
 sys.path.append(str(Path(__file__).parent))
 from small_networks import SMALL_UNET, write_unet3d
@@ -170,7 +170,7 @@ def test_reconstruction_is_the_networks_answer_in_patient_space(views, tmp_path,
 
 def test_missing_and_wrong_weights_are_told(views, tmp_path, monkeypatch):
     monkeypatch.setenv("XRADIFF_WEIGHTS", str(tmp_path))
-    monkeypatch.setattr("xradiff.reconstruction.weights.weights_folders", lambda: (tmp_path,))
+    monkeypatch.setattr("xradiff.weights.weights_folders", lambda: (tmp_path,))
     with pytest.raises(MissingDependencyError, match="unet3d_both.safetensors are in none of: .*train some with"):
         reconstruct(views)
     path = tmp_path / "small.safetensors"

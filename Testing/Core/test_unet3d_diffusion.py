@@ -10,11 +10,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from xradiff import weights as weight_files
 from xradiff.datatypes import Acquisition
 from xradiff.errors import InputError, MissingDependencyError
 from xradiff.geometry.camera import camera_from
 from xradiff.progress import silent
-from xradiff.reconstruction import weights as weight_files
 from xradiff.reconstruction.interface import ReconstructionInputs
 from xradiff.reconstruction.methods.unet3d_diffusion import conditions, convert, cost, method, published, sampling
 from xradiff.reconstruction.methods.unet3d_diffusion.config import Unet3dDiffusionConfig
@@ -23,11 +23,11 @@ from xradiff.reconstruction.methods.unet3d_diffusion.network import Condition, N
 from xradiff.reconstruction.methods.unet3d_diffusion.recipe import NetworkConfig, Recipe
 from xradiff.reconstruction.methods.unet3d_diffusion.training import DiffusionTraining
 from xradiff.reconstruction.samplers import NoiseSchedule, guided, sample_ddim
-from xradiff.reconstruction.weights import open_weights, read_tensors
 from xradiff.synthetic.case import CaseOptions
 from xradiff.training.cases import GeneratedCases
 from xradiff.training.config import TrainingConfig
 from xradiff.training.loop import train
+from xradiff.weights import open_weights, read_tensors
 
 sys.path.append(str(Path(__file__).parent))
 from small_networks import TINY, believer, write_believer
@@ -547,7 +547,7 @@ def test_the_expected_time_is_told_before_it_is_spent(weights, sphere_views):
 def test_weights_of_another_network_are_refused(weights, sphere_views):
     written = write_believer(weights)
     tensors = read_tensors(written, written.shapes)
-    from xradiff.reconstruction.weights import save_weights
+    from xradiff.weights import save_weights
 
     wider = Recipe(network=dataclasses.replace(TINY, channels=(8, 16))).to_json()
     save_weights(written.path, tensors, "unet3d_diffusion", wider)

@@ -9,9 +9,9 @@ import sys
 
 import pytest
 import torch
+from xradiff import weights as module
 from xradiff.errors import InputError, MissingDependencyError
-from xradiff.reconstruction import weights as module
-from xradiff.reconstruction.weights import (
+from xradiff.weights import (
     find_weights,
     open_weights,
     read_tensors,
@@ -160,7 +160,7 @@ def test_the_card_is_told_with_the_checked_checksum(monkeypatch, file):
 
 def test_finding_and_checking_loads_no_torch(file, repository):
     code = (
-        "import sys; from pathlib import Path; from xradiff.reconstruction.weights import open_weights; "
+        "import sys; from pathlib import Path; from xradiff.weights import open_weights; "
         f"open_weights(Path({str(file)!r}), 'some_method'); print('torch' in sys.modules)"
     )
     folder = repository / "XRADiffSlicer"

@@ -256,7 +256,7 @@ def _methods(options: argparse.Namespace, progress: Progress) -> None:
 def _info(options: argparse.Namespace, progress: Progress) -> None:
     from .reconstruction.config import describe
     from .reconstruction.registry import config_class, method_spec
-    from .reconstruction.weights import weights_card
+    from .weights import weights_card
 
     spec = method_spec(options.name)
     gpu = "no GPU use" if spec.seconds_gpu is None else f"{spec.seconds_gpu:g} s on a GPU"

@@ -17,10 +17,10 @@ from torch import Tensor, nn
 from ..checks import check_range
 from ..datatypes import AngiogramView, SparseVolume
 from ..errors import InputError, MissingDependencyError
+from ..weights import WeightsFile, find_weights, read_tensors
 from .backprojection import BackprojectionCube, backprojection_cube
 from .spec import MethodSpec
 from .trainable import VesselTruth
-from .weights import WeightsFile, find_weights, read_tensors
 
 __all__ = [
     "CubeExample",

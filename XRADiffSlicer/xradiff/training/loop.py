@@ -17,7 +17,7 @@ from ..files import existing_file
 from ..progress import Progress, silent
 from ..reconstruction.registry import load_trainable, method_spec
 from ..reconstruction.trainable import Trainable
-from ..reconstruction.weights import open_weights, read_tensors
+from ..weights import open_weights, read_tensors
 from .batches import batch_stream, cases_of_step, make_example
 from .cases import CaseSource
 from .config import TrainingConfig

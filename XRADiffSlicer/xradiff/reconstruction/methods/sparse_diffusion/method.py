@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 from ....datatypes import SparseVolume
 from ....errors import InputError
 from ....progress import Progress, stage
+from ....weights import WeightsFile, open_weights
 from ...cube_networks import load_network, weights_path
 from ...interface import ReconstructionInputs, ReconstructionResult, check_separation
-from ...weights import WeightsFile, open_weights
 from .active import ActiveVoxels
 from .case import EXPLAINED, SparseCase, prepare_case
 from .config import SparseDiffusionConfig

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits
 
-from ...weights import save_weights
+from ....weights import save_weights
 from .example import SparseExample, conditions_of, cropped
 from .network import SparseDenoiser
 from .recipe import Recipe

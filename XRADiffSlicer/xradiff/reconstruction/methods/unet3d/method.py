@@ -6,10 +6,10 @@ import numpy as np
 import torch
 
 from ....progress import Progress
+from ....weights import open_weights
 from ...backprojection import backprojection_cube
 from ...cube_networks import answer_on, load_network, notes_on, weights_path
 from ...interface import ReconstructionInputs, ReconstructionResult, check_separation
-from ...weights import open_weights
 from .config import Unet3dConfig
 from .network import VesselUNet3D
 from .recipe import Recipe

@@ -11,8 +11,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits
 
+from ....weights import save_weights
 from ...cube_networks import CubeExample
-from ...weights import save_weights
 from .network import VesselUNet3D
 from .recipe import Recipe
 from .spec import SPEC

@@ -23,7 +23,7 @@ from torch import Tensor
 from ....checks import check_choice
 from ....errors import InputError, XRADiffError
 from ....files import existing_file, identity_of
-from ...weights import WeightsFile, check_shapes, save_weights, weights_folders
+from ....weights import WeightsFile, check_shapes, save_weights, weights_folders
 from .network import empty_network
 from .recipe import PUBLISHED_EDGE_MM, SIDES, NetworkConfig, Recipe
 from .spec import SPEC

@@ -13,8 +13,8 @@ from ....datatypes import SparseVolume
 from ....errors import InputError, MissingDependencyError
 from ....memory import check_memory
 from ....progress import Progress, stage
+from ....weights import WeightsFile, find_weights, open_weights, read_tensors
 from ...interface import ReconstructionInputs, ReconstructionResult, check_separation
-from ...weights import WeightsFile, find_weights, open_weights, read_tensors
 from .conditions import network_inputs
 from .config import Unet3dDiffusionConfig
 from .cost import memory_bytes

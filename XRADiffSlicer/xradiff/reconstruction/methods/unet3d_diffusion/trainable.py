@@ -16,10 +16,10 @@ from torch import Tensor, nn
 from ....checks import check_range
 from ....datatypes import AngiogramView, VolumeGrid
 from ....errors import InputError
+from ....weights import save_weights
 from ...config import config_from
 from ...samplers import guided, sample_ddim
 from ...trainable import VesselTruth
-from ...weights import save_weights
 from .conditions import network_inputs
 from .config import Unet3dDiffusionConfig
 from .method import probabilities

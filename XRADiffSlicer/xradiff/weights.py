@@ -17,9 +17,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..errors import InputError, MissingDependencyError
-from ..files import existing_file
-from ..resources import resource
+from .errors import InputError, MissingDependencyError
+from .files import existing_file
+from .resources import resource
 
 if TYPE_CHECKING:
     from torch import Tensor
