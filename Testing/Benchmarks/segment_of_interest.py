@@ -29,12 +29,7 @@ LEAST_MM, MARK_PX, GOOD = 30.0, 2.0, 0.7
 
 def stretch(tree: CentrelineTree, rng: np.random.Generator) -> Tube | None:
     """Return a stretch of the way from the ostium to the end of a branch, None where it is short or occluded."""
-    branch = tree.branches[int(rng.integers(len(tree.branches)))]
-    points, radii = branch.points_lps_mm, branch.radii_mm
-    while branch.parent >= 0:
-        stop, branch = branch.parent_point, tree.branches[branch.parent]
-        points = np.concatenate([branch.points_lps_mm[:stop], points])
-        radii = np.concatenate([branch.radii_mm[:stop], radii])
+    points, radii = tree.course(int(rng.integers(len(tree.branches))))
     way = np.concatenate([[0], np.cumsum(np.linalg.norm(np.diff(points, axis=0), axis=1))])
     part = (way >= rng.uniform(0, 0.2) * way[-1]) & (way <= rng.uniform(0.67, 1) * way[-1])
     if part.sum() < 2 or np.ptp(way[part]) < LEAST_MM or radii[part].min() <= 0:

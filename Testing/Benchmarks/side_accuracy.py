@@ -7,7 +7,7 @@ their first view alone, and by all. "right" counts the more probable side. "aske
 reconstruction goes on without a side and says so. "wrong": the other side with a probability of 0.95 or more.
 "the other side's views" are left trees in standard views of right ones and the reverse: angles alone must not decide.
 "cut": of every image of the exact cases in standard views, one half (left, right, upper or lower) is empty.
-"one vessel": what a marked segment of interest would leave of these cases, from ostium to the end of one branch.
+"one vessel": of the same cases, most of the way from the ostium to the end of one branch, alone.
 """
 
 from __future__ import annotations
@@ -19,12 +19,11 @@ from itertools import pairwise
 import numpy as np
 from bench_tools import write_table
 from xradiff.datatypes import AngiogramView
-from xradiff.geometry import camera_of
 from xradiff.masks import SideFinding, find_side
 from xradiff.masks.side import SURE
 from xradiff.synthetic.acquisition import draw_poses
 from xradiff.synthetic.case import CaseOptions, SyntheticCase, draw_case
-from xradiff.synthetic.tubes import Tube, TubeTree, silhouette
+from xradiff.training.side_cases import one_vessel
 
 SEED = 990_101
 Kind = dict[str, object]
@@ -70,23 +69,6 @@ def cut(case: SyntheticCase, number: int) -> list[AngiogramView]:
     return views
 
 
-def one_vessel(case: SyntheticCase, number: int) -> list[AngiogramView]:
-    """Return the views of the way from the ostium to the end of one branch."""
-    branches = case.subject.tree.branches
-    branch = branches[number % len(branches)]
-    tubes = []
-    stop = len(branch.points_lps_mm)
-    while True:
-        points, radii = branch.points_lps_mm[:stop], branch.radii_mm[:stop]
-        if len(points) > 1:
-            tubes.append(Tube(points, np.maximum(radii, 0.2)))
-        if branch.parent < 0:
-            break
-        stop, branch = branch.parent_point + 1, branches[branch.parent]
-    tree = TubeTree(tuple(tubes))
-    return [view.with_mask(silhouette(tree, camera_of(view))) for view in case.views]
-
-
 def row(
     name: str, views: Sequence[Sequence[AngiogramView]], sides: Sequence[str]
 ) -> tuple[list[Answer], list[object]]:
@@ -115,7 +97,7 @@ def main() -> None:
         sets = {name: [case.views for case in drawn]}
         if name == "exact, standard views":
             sets["cut"] = [cut(case, number // 2) for number, case in enumerate(drawn)]
-            sets["one vessel"] = [one_vessel(case, number // 2) for number, case in enumerate(drawn)]
+            sets["one vessel"] = [one_vessel(case, np.random.default_rng(number)) for number, case in enumerate(drawn)]
         for label, views in sets.items():
             found, line = row(label, views, sides)
             print(line, flush=True)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import math
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -42,10 +43,11 @@ class SideTraining:
     """Settings of the training.
 
     Attributes:
-        cases: for training, a multiple of 100; a tenth as many more are held out.
+        cases: whole trees for training, a multiple of 100; with a third as many single vessels, and a tenth of both
+            more that are held out.
         steps: of the optimiser.
         batch: cases of a step.
-        seed: of all chance.
+        seed: of all chance; the single vessels have the next one.
 
     Raises:
         InputError: a value outside its range.
@@ -63,9 +65,10 @@ class SideTraining:
         check_range("seed", self.seed, 0, 2**31)
 
     @property
-    def held_out(self) -> int:
-        """Number of cases that are not trained on, a multiple of 100."""
-        return SHARD * max(1, round(self.cases / 10 / SHARD))
+    def counts(self) -> dict[str, tuple[int, int]]:
+        """Numbers of cases for training and held out, multiples of 100, by what they show."""
+        wanted = {"trees": self.cases, "vessel": self.cases / 3}
+        return {shows: (_hundreds(count), _hundreds(count / 10)) for shows, count in wanted.items()}
 
 
 def train_side(config: SideTraining, out: Path, progress: Progress = silent) -> Path:
@@ -78,13 +81,27 @@ def train_side(config: SideTraining, out: Path, progress: Progress = silent) -> 
     """
     folder = RunFolder(out, {"method": WEIGHTS, "training": dataclasses.asdict(config)})
     folder.begin()
-    count = config.cases // SHARD * SHARD + config.held_out
-    cases = side_cases(folder.path / "cases", config.seed, count, stage(progress, 0.0, 0.5))
-    split = len(cases.left) - config.held_out
-    run = _Run(config, folder, _part(cases, slice(0, split)), _part(cases, slice(split, None)))
+    parts = []
+    for number, (shows, (training, held_out)) in enumerate(config.counts.items()):
+        told = stage(progress, 0.3 * number, 0.3 * (number + 1))
+        cases = side_cases(folder.path / "cases", config.seed + number, training + held_out, shows, told)
+        parts.append((_part(cases, slice(0, training)), _part(cases, slice(training, None))))
+    run = _Run(config, folder, *(_joined(each) for each in zip(*parts, strict=True)))
     with stop_signals() as stopped:
-        run.steps(stage(progress, 0.5, 1.0), stopped)
+        run.steps(stage(progress, 0.6, 1.0), stopped)
     return run.finish()
+
+
+def _hundreds(count: float) -> int:
+    return SHARD * max(1, round(count / SHARD))
+
+
+def _joined(parts: Sequence[SideCases]) -> SideCases:
+    return SideCases(
+        np.concatenate([part.pictures for part in parts]),
+        np.concatenate([part.angles for part in parts]),
+        np.concatenate([part.left for part in parts]),
+    )
 
 
 def _part(cases: SideCases, rows: slice) -> SideCases:
@@ -111,12 +128,13 @@ class _Run:
         while self.step < self.config.steps:
             loss = self._step()
             self.step += 1
-            ended, asked = self.step == self.config.steps, stopped()
+            told = f"step {self.step} of {self.config.steps}, loss {loss:.4f}"
+            ended, asked = self.step == self.config.steps, _asked(progress, self.step / self.config.steps, told)
+            asked = asked or stopped()
             if ended or asked or self.step % _SAVE_EVERY == 0:
                 self._save(loss)
             if asked:
                 raise Cancelled(f"cancelled after step {self.step} of {self.config.steps}; the same command goes on")
-            progress(self.step / self.config.steps, f"step {self.step} of {self.config.steps}, loss {loss:.4f}")
 
     def _step(self) -> float:
         generator = chance(self.config.seed, self.step)
@@ -149,6 +167,15 @@ class _Run:
         path = self.folder.path / f"{WEIGHTS}.safetensors"
         save_weights(path, self.network.state_dict(), WEIGHTS, {"scale": round(scale, 4), "source": source})
         return path
+
+
+def _asked(progress: Progress, fraction: float, message: str) -> bool:
+    """Report; return whether that asked to stop."""
+    try:
+        progress(fraction, message)
+    except Cancelled:
+        return True
+    return False
 
 
 def drawn(cases: SideCases, batch: int, generator: Generator) -> tuple[Tensor, Tensor, Tensor]:

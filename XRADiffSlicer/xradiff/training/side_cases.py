@@ -1,4 +1,4 @@
-"""Pictures of both trees' masks for the training of `masks.side`: all kinds of masks, poses that tell nothing.
+"""Pictures of masks of both sides for the training of `masks.side`: all kinds of masks, poses that tell nothing.
 
 Standard views differ between the sides, so that poses alone would tell them apart: here each tree is seen by views
 of either side.
@@ -12,20 +12,23 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from ..datatypes import Acquisition
+from ..datatypes import Acquisition, AngiogramView
 from ..errors import InputError
+from ..geometry import camera_of
 from ..masks.side_network import angles_of, picture_of
 from ..progress import Progress, silent
 from ..synthetic.acquisition import draw_poses
-from ..synthetic.case import CaseOptions, draw_case
+from ..synthetic.case import CaseOptions, SyntheticCase, draw_case
+from ..synthetic.tubes import Tube, TubeTree, silhouette
 
-__all__ = ["SideCases", "side_cases"]
+__all__ = ["SideCases", "one_vessel", "side_cases"]
 
 VIEWS = 4
 SHARD = 100
 _DRAWS = 5
 _IMAGE_PX = 256
 _THICKNESSES = ("lumen", "lumen", "lumen", "manual_mask", "cta_label")
+_LEAST_RADIUS_MM = 0.2  # of an occluded stretch, as it would be drawn through
 _HEART = 0.2  # share of cases whose views show other phases of the heart
 
 
@@ -44,13 +47,14 @@ class SideCases:
     left: NDArray[np.float32]
 
 
-def side_cases(folder: Path, seed: int, count: int, progress: Progress = silent) -> SideCases:
+def side_cases(folder: Path, seed: int, count: int, shows: str, progress: Progress = silent) -> SideCases:
     """Return cases 0 to `count` - 1 of `seed`; what was made is kept in `folder` and not made again.
 
     Args:
         folder: for files of 100 cases each.
         seed: of all chance.
         count: a multiple of 100.
+        shows: what the masks show, "trees" or one "vessel" of them.
         progress: told after each file; may raise Cancelled.
 
     Raises:
@@ -59,12 +63,12 @@ def side_cases(folder: Path, seed: int, count: int, progress: Progress = silent)
     """
     shards = []
     for number in range(count // SHARD):
-        path = folder / f"cases-{seed}-{number:04}.npz"
+        path = folder / f"{shows}-{seed}-{number:04}.npz"
         if not path.is_file():
-            _save(path, [_case(seed, number * SHARD + place) for place in range(SHARD)])
+            _save(path, [_case(seed, number * SHARD + place, shows) for place in range(SHARD)])
         with np.load(path) as stored:
             shards.append([stored[name] for name in ("pictures", "angles", "left")])
-        progress((number + 1) * SHARD / count, f"{(number + 1) * SHARD} of {count} cases made")
+        progress((number + 1) * SHARD / count, f"{(number + 1) * SHARD} of {count} cases made ({shows})")
     pictures, angles, left = (np.concatenate(parts) for parts in zip(*shards, strict=True))
     return SideCases(pictures, angles, left)
 
@@ -81,7 +85,7 @@ def _save(path: Path, cases: list[tuple[NDArray[np.uint8], NDArray[np.float32], 
         raise InputError(f"cannot write the cases {path}: {error.strerror or error}") from None
 
 
-def _case(seed: int, number: int) -> tuple[NDArray[np.uint8], NDArray[np.float32], np.float32]:
+def _case(seed: int, number: int, shows: str) -> tuple[NDArray[np.uint8], NDArray[np.float32], np.float32]:
     """Return pictures, angles and answer of one case; one that no drawn views show is drawn again."""
     for attempt in range(_DRAWS):
         chance = np.random.default_rng((seed, number, attempt))
@@ -89,9 +93,19 @@ def _case(seed: int, number: int) -> tuple[NDArray[np.uint8], NDArray[np.float32
             case = draw_case(_options(chance), int(chance.integers(2**31)), number)
         except InputError:
             continue
-        pictures = np.stack([np.rint(255 * picture_of(view)).astype(np.uint8) for view in case.views])
-        return pictures, np.stack([angles_of(view) for view in case.views]), np.float32(case.side == "left")
+        views = case.views if shows == "trees" else one_vessel(case, chance)
+        pictures = np.stack([np.rint(255 * picture_of(view)).astype(np.uint8) for view in views])
+        return pictures, np.stack([angles_of(view) for view in views]), np.float32(case.side == "left")
     raise InputError(f"case {number} of seed {seed} was not seen in {_DRAWS} draws")
+
+
+def one_vessel(case: SyntheticCase, chance: np.random.Generator) -> tuple[AngiogramView, ...]:
+    """Return the views of `case` with exact masks of one vessel: most of the way from the ostium to a branch's end."""
+    points, radii = case.subject.tree.course(int(chance.integers(len(case.subject.tree.branches))))
+    first, last = int(chance.uniform(0, 0.2) * len(points)), int(chance.uniform(0.67, 1) * len(points))
+    part = slice(first, max(last, first + 2))
+    tube = TubeTree((Tube(points[part], np.maximum(radii[part], _LEAST_RADIUS_MM)),))
+    return tuple(view.with_mask(silhouette(tube, camera_of(view))) for view in case.views)
 
 
 def _options(chance: np.random.Generator) -> CaseOptions:
