@@ -11,12 +11,13 @@ import torch
 from xradiff import pipeline
 from xradiff.datatypes import Acquisition, AngiogramView
 from xradiff.errors import Cancelled, InputError, MissingDependencyError
-from xradiff.masks import SideFinding, find_side
+from xradiff.masks import SideFinding, find_side, with_masks
 from xradiff.masks.side_network import PICTURE_PX, PIXEL_MM, SideNetwork, angles_of, picture_of
 from xradiff.resources import resource
 from xradiff.synthetic.case import CaseOptions, draw_case
 from xradiff.training import side, side_cases
 from xradiff.training.side_changes import changed
+from xradiff.views import read_view
 from xradiff.weights import find_sided_weights, open_weights, read_tensors
 
 POSE = Acquisition(30.0, -20.0, 1000.0, 750.0, (0.2, 0.4))
@@ -137,7 +138,9 @@ def test_a_sure_side_is_used_and_recorded(run):
     told, result = run(0.99)
     assert told == "left" and result.side.likely == "left"
     assert result.settings["side"] == "auto"
-    assert result.settings["side_found"] == {"left": 0.99, "weights": "0" * 64, "side": "left"}
+    assert result.settings["side_found"] == {
+        "likely": "left", "probability": 0.99, "used": "left", "weights": "0" * 64
+    }  # fmt: skip
     assert not [warning for warning in result.warnings if "coronary tree" in warning]
 
 
@@ -248,3 +251,10 @@ def test_poses_of_training_cases_do_not_tell_the_side():
         options = side_cases._options(rng)
         positive[options.side].append(options.poses[0].primary_deg > 0)
     assert abs(np.mean(positive["left"]) - np.mean(positive["right"])) < 0.2
+
+
+def test_the_real_pair_is_a_right_tree(clinical_pair):
+    files = [(clinical_pair / f"xray{k}.png", clinical_pair / f"params{k}.json") for k in (0, 1)]
+    views = with_masks([read_view(*pair) for pair in files])
+    for some in (views, views[:1], views[1:]):
+        assert find_side(some).side == "right"

@@ -177,7 +177,7 @@ def _told(*notes: Sequence[str]) -> tuple[str, ...]:
 
 def _recorded(found: SideFinding | None, marked: MarkedPoints | None) -> dict[str, Any]:
     """Return what the record holds of the side that was found and of the segment that was marked."""
-    side = {} if found is None else {"side_found": asdict(found) | {"side": found.side}}
+    side = {} if found is None else {"side_found": found.record()}
     points = (
         [{"view": view, "points_px": [list(point) for point in marked[view]]} for view in marked or ()]
         if marked

@@ -46,6 +46,11 @@ class SideFinding:
         """Return "left" or "right" where that is sure, else "auto": not known."""
         return self.likely if self.probability >= SURE else "auto"
 
+    def record(self) -> dict[str, str | float]:
+        """Return what run.json holds of it."""
+        found = {"likely": self.likely, "probability": round(self.probability, 6)}
+        return found | {"used": self.side, "weights": self.weights}
+
     @property
     def note(self) -> str:
         """Return one sentence for the user: what was found, or what to do."""
