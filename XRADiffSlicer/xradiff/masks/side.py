@@ -48,7 +48,7 @@ class SideFinding:
 
     def record(self) -> dict[str, str | float]:
         """Return what run.json holds of it."""
-        found = {"likely": self.likely, "probability": round(self.probability, 6)}
+        found: dict[str, str | float] = {"likely": self.likely, "probability": round(self.probability, 6)}
         return found | {"used": self.side, "weights": self.weights}
 
     @property
