@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "WeightsFile",
+    "find_sided_weights",
     "find_weights",
     "open_weights",
     "read_tensors",
@@ -96,6 +97,30 @@ def find_weights(name: str, how_to_get: str) -> Path:
             return folder / f"{name}{SUFFIX}"
     places = ", ".join(str(folder) for folder in folders)
     raise MissingDependencyError(f"the weights {name}{SUFFIX} are in none of: {places}; {how_to_get}")
+
+
+def find_sided_weights(method: str, side: str, how_to_get: str) -> Path:
+    """Return the weights METHOD_left or METHOD_right where the side is known and they are there, else METHOD_both.
+
+    Raises:
+        InputError: there are weights of single sides alone, and the side is not known.
+        MissingDependencyError: in none of the folders; says where it was looked for and `how_to_get` it.
+    """
+    sided = {}
+    for name in ("left", "right"):
+        with suppress(MissingDependencyError):
+            sided[name] = find_weights(f"{method}_{name}", how_to_get)
+    if side in sided:
+        return sided[side]
+    try:
+        return find_weights(f"{method}_both", how_to_get)
+    except MissingDependencyError:
+        if not sided or side in ("left", "right"):
+            raise
+    raise InputError(
+        f"{method} has weights for the {' and the '.join(sided)} tree, and the side is not known; choose it with "
+        "--side left or --side right"
+    )
 
 
 def weights_card(name: str, method: str) -> str:

@@ -6,7 +6,6 @@ Their architectures are their own (`methods/`).
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,8 +16,8 @@ from torch.nn.functional import binary_cross_entropy_with_logits
 
 from ..checks import check_range
 from ..datatypes import AngiogramView, SparseVolume
-from ..errors import InputError, MissingDependencyError
-from ..weights import WeightsFile, find_weights, read_tensors
+from ..errors import InputError
+from ..weights import WeightsFile, find_sided_weights, find_weights, read_tensors
 from .backprojection import BackprojectionCube, backprojection_cube
 from .spec import MethodSpec
 from .trainable import VesselTruth
@@ -107,16 +106,13 @@ def weights_path(spec: MethodSpec, name: str, side: str) -> Path:
     """Return the weight file called `name`; "auto" takes METHOD_left or _right where they are there, else METHOD_both.
 
     Raises:
-        InputError: a path that is no file.
+        InputError: a path that is no file, or an unknown side where there are weights of single sides alone.
         MissingDependencyError: not on this computer.
     """
     how = f"train some with: python -m xradiff train {spec.name} --generate 4000 --out DIR, and copy best.safetensors"
     if name != "auto":
         return find_weights(name, how)
-    if side in ("left", "right"):
-        with suppress(MissingDependencyError):  # the side-agnostic weights serve too
-            return find_weights(f"{spec.name}_{side}", how)
-    return find_weights(f"{spec.name}_both", how)
+    return find_sided_weights(spec.name, side, how)
 
 
 def load_network(empty: nn.Module, weights: WeightsFile) -> nn.Module:
