@@ -31,6 +31,10 @@ class Run:
         self.worker.start([script], folder / "cancel", program=[str(FAKE)])
 
     def success(self):
+        yield
+        return self.count
+
+    def count(self):
         self.successes += 1
 
     def wait(self):

@@ -17,11 +17,11 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from .Exchange import exportViews, readResultFolder, syntheticArguments, workerArguments
-from .Outputs import OutputNodes, fillOutputs
+from .Exchange import exportTruth, exportViews, readResult, syntheticArguments, workerArguments
+from .Outputs import Filling, OutputNodes, fillOutputs, truthNodeOf
 from .SyntheticCase import SyntheticNodes, loadSyntheticCase
-from .Views import viewsFromNodes
-from .Worker import Worker
+from .Views import nodesOf, viewsFromNodes
+from .Worker import Steps, Worker
 
 
 class ReconstructionLogic:
@@ -33,7 +33,6 @@ class ReconstructionLogic:
     def __init__(self, launcher: Any = None) -> None:
         self.launcher = launcher
         self.worker: Worker | None = None
-        self.resultFolder: Path | None = None
         self._removeFolder: weakref.finalize[..., Any] | None = None
         self._removeCase: Callable[[], Any] = lambda: None
 
@@ -81,7 +80,8 @@ class ReconstructionLogic:
             seed=seed,
             progress=progress or silent,
         )
-        return fillOutputs(result, _first(views), outputs)
+        nodes = nodesOf(views)
+        return fillOutputs(result, nodes[0], outputs, nodes)
 
     def startReconstruction(
         self,
@@ -108,24 +108,35 @@ class ReconstructionLogic:
             raise RuntimeError("a reconstruction is running already; cancel it first")
         inputs = viewsFromNodes(views, geometry, frames)
         _refuseUnusable(inputs)
-        first = _first(views)
+        nodes = nodesOf(views)
         self.removeTemporaryFiles()
         folder = Path(tempfile.mkdtemp(prefix="XRADiffSlicer-"))
         self._removeFolder = weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
         files = exportViews(inputs, folder)
+        if (truth := truthNodeOf(nodes[0])) is not None:
+            exportTruth(truth, folder)
         result = folder / "result"
 
-        def finish() -> None:
+        def finish() -> Steps:
             try:
-                read = readResultFolder(result, [view.name for view in inputs])
-                self.resultFolder = result
-                nodes = fillOutputs(read, first, outputs)
+                contents = readResult(folder, [view.name for view in inputs])
+                report = (result / "report.html").read_text(encoding="utf-8")
+                filling = Filling(contents, nodes[0], outputs, nodes, report)
+                yield from filling.steps()
             except (OSError, ValueError, KeyError) as error:
-                onFailed(f"the result could not be loaded: {error}", False)
-                return
-            onFinished(nodes)
+                message = f"the result could not be loaded: {error}"
+                return lambda: fail(message, False)
+            return lambda: succeed(filling.outputs)
 
-        self.worker = Worker(self.launcher, onProgress=onProgress, onLog=onLog, onSuccess=finish, onFailure=onFailed)
+        def succeed(made: OutputNodes) -> None:
+            self.removeTemporaryFiles()
+            onFinished(made)
+
+        def fail(message: str, cancelled: bool) -> None:
+            self.removeTemporaryFiles()
+            onFailed(message, cancelled)
+
+        self.worker = Worker(self.launcher, onProgress=onProgress, onLog=onLog, onSuccess=finish, onFailure=fail)
         self.worker.start(workerArguments(files, result, **options), cancelFile=folder / "cancel")
         return self.worker
 
@@ -177,14 +188,15 @@ class ReconstructionLogic:
         folder = Path(tempfile.mkdtemp(prefix="XRADiffSlicer-"))
         self._removeCase = weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
 
-        def finish() -> None:
+        def finish() -> Steps:
             try:
+                yield
                 nodes = loadSyntheticCase(folder / "dataset" / "case00000")
             except (OSError, ValueError, KeyError) as error:
-                fail(f"the synthetic case could not be loaded: {error}", False)
-                return
+                message = f"the synthetic case could not be loaded: {error}"
+                return lambda: fail(message, False)
             self._removeCase()
-            onFinished(nodes)
+            return lambda: onFinished(nodes)
 
         def fail(message: str, cancelled: bool) -> None:
             self._removeCase()
@@ -206,10 +218,9 @@ class ReconstructionLogic:
             self.worker.cancel()
 
     def removeTemporaryFiles(self) -> None:
-        """Delete the files of the last worker run, the report included; stops a run that is at work."""
+        """Delete the files of the last worker run; stops a run that is at work."""
         if self.worker is not None and self.running:
             self.worker.abort()
-        self.resultFolder = None
         self._removeCase()
         if self._removeFolder is not None:
             self._removeFolder()
@@ -257,9 +268,3 @@ def _refuseUnusable(inputs: Sequence[Any]) -> None:
     from xradiff.reconstruction.interface import check_separation
 
     check_separation(with_masks(inputs))
-
-
-def _first(views: Sequence[Any]) -> Any:
-    import slicer
-
-    return slicer.mrmlScene.GetFirstNodeByName(views[0]) if isinstance(views[0], str) else views[0]

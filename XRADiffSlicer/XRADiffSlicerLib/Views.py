@@ -64,6 +64,14 @@ def _sequenceOf(node: Any) -> tuple[Any, Any]:
     return (browser, browser.GetSequenceNode(node)) if browser is not None else (None, None)
 
 
+def nodesOf(views: Sequence[Any]) -> list[Any]:
+    """Return the nodes of views that are given as nodes or by name.
+
+    :raises InputNodeError: there is no node of a name.
+    """
+    return [_node(view) for view in views]
+
+
 def _node(node: Any) -> Any:
     """The node itself, or the node of that name."""
     found = slicer.mrmlScene.GetFirstNodeByName(node) if isinstance(node, str) else node
