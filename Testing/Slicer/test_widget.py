@@ -11,7 +11,7 @@ import pytest
 import slicer
 from panel_stand_ins import FACTS, NAMES, Desktop, Logic, Widget, image
 from XRADiffSlicerLib import Application as application
-from XRADiffSlicerLib import Geometry
+from XRADiffSlicerLib import Geometry, ResultViews
 from XRADiffSlicerLib.Outputs import fillOutputs
 from XRADiffSlicerLib.Parameters import Parameters
 from XRADiffSlicerLib.ViewForm import UNKNOWN
@@ -159,11 +159,11 @@ def test_apply_starts_and_becomes_cancel(ready):
     assert not ready.ui.progressBar.visible
 
 
-def test_result_is_shown_and_remembered(ready, tmp_path):
+def test_result_is_shown_and_remembered(ready):
     ready.ui.applyButton.clicked.emit(False)
     outputs = fillOutputs(phantoms.result(), ready.parameters.view0)
-    (tmp_path / "report.html").write_text("")
-    ready.logic.running, ready.logic.resultFolder = False, tmp_path
+    ResultViews.fillReport(outputs.segmentation, "<p>fine</p>")
+    ready.logic.running = False
     ready.logic.call.onFinished(outputs)
     assert ready.parameters.outputSegmentation is outputs.segmentation
     assert ready.parameters.outputTable is outputs.table
@@ -175,7 +175,7 @@ def test_result_is_shown_and_remembered(ready, tmp_path):
     ready.ui.showButton.clicked.emit(False)
     ready.ui.reportButton.clicked.emit(False)
     ready.ui.copyLogButton.clicked.emit(False)
-    assert ready.application.opened == [tmp_path / "report.html"]
+    assert [path.read_text() for path in ready.application.opened] == ["<p>fine</p>"]
     assert ready.application.copied == ["Take care."]
 
 

@@ -9,6 +9,8 @@ from typing import Any
 
 import slicer
 
+from .Layout import THREE_D_TAG, layoutOf, registerLayouts
+
 RESOURCES = Path(__file__).resolve().parents[1] / "Resources"
 SHIPPED_WITH_SLICER = (
     "numpy", "scipy", "pydicom", "SimpleITK", "requests", "pillow", "packaging", "urllib3", "certifi"
@@ -23,6 +25,12 @@ class Application:
         import qt
 
         return str(qt.QFileDialog.getOpenFileName(slicer.util.mainWindow(), title, "", nameFilter))
+
+    def chooseFolder(self, title: str) -> str:
+        """Return the path of a folder that the user picks, "" if none."""
+        import qt
+
+        return str(qt.QFileDialog.getExistingDirectory(slicer.util.mainWindow(), title))
 
     def openFile(self, path: Path) -> None:
         """Open a local file with the desktop's program for it."""
@@ -40,6 +48,32 @@ class Application:
         segmentation.GetDisplayNode().SetVisibility3D(True)
         if slicer.app.layoutManager() is not None:
             slicer.util.resetThreeDViews()
+
+    def applicationLogic(self) -> Any:
+        """Return the logic that knows the slice views."""
+        return slicer.app.applicationLogic()
+
+    def registerLayouts(self) -> None:
+        """Make our layouts known; a saved scene that uses one is loaded right then."""
+        if (manager := slicer.app.layoutManager()) is not None:
+            registerLayouts(manager.layoutLogic().GetLayoutNode())
+
+    def setLayout(self, count: int) -> bool:
+        """Arrange the views for a result of `count` angiograms; False where there is no main window."""
+        manager = slicer.app.layoutManager()
+        if manager is None:
+            return False
+        self.registerLayouts()
+        manager.setLayout(layoutOf(count))
+        return True
+
+    def cameraNode(self) -> Any:
+        """Return the camera of the first 3D view, made parallel; None where there is no 3D view."""
+        view = slicer.mrmlScene.GetSingletonNode(THREE_D_TAG, "vtkMRMLViewNode")
+        if view is None:
+            return None
+        view.SetRenderMode(view.Orthographic)
+        return slicer.modules.cameras.logic().GetViewActiveCameraNode(view)
 
     def showTable(self, view: Any, table: Any) -> None:
         """Show a table node in a qMRMLTableView."""

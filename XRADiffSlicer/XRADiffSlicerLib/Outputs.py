@@ -9,6 +9,7 @@ from typing import Any
 import slicer
 import vtk
 
+from .Coloring import SPREAD
 from .Contents import Contents, contentsOf
 from .Geometry import imageNodeOf
 from .NodeConversion import (
@@ -24,7 +25,6 @@ from .Views import baseNameOf
 
 UNCERTAINTY_ROLE = "XRADiffSlicer.Uncertainty"  # from a probability volume to its standard deviation
 TRUTH_ROLE = "XRADiffSlicer.Truth"  # from a synthetic view to the label map volume of its case
-SPREAD = "Uncertainty"  # point values of the surface
 
 
 @dataclass

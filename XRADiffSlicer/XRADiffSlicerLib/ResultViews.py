@@ -15,6 +15,7 @@ import slicer
 import vtk
 from vtk.util.numpy_support import vtk_to_numpy
 
+from .Coloring import colorTable
 from .Contents import AGREE, MASK_ONLY, RESULT_ONLY, Contents, sparseFromArray
 from .Geometry import describeAngles, imageNodeOf
 from .NodeConversion import SEGMENT_NAME, asDisplayed, ijkToRasOf, updateImageFromArray, updateVolumeFromArray
@@ -100,17 +101,9 @@ def _fillOverlay(overlay: Any, image: Any, labels: np.ndarray, facts: dict[str, 
 
 def _colors() -> Any:
     """The color table of the overlays, made once a scene."""
-    found = slicer.mrmlScene.GetFirstNodeByName(COLOR_NAME)
-    if found is not None and found.IsA("vtkMRMLColorTableNode"):
-        return found
-    table = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLColorTableNode", COLOR_NAME)
-    table.SetTypeToUser()
-    table.SetNumberOfColors(1 + len(COLORS))
-    table.SetColor(0, "nothing", 0.0, 0.0, 0.0, 0.0)
-    for label, (name, color) in COLORS.items():
-        table.SetColor(label, name, *(part / 255 for part in color), 1.0)
-    table.SetHideFromEditors(False)
-    return table
+    entries = [("nothing", (0.0, 0.0, 0.0, 0.0))]
+    entries += [(name, (red / 255, green / 255, blue / 255, 1.0)) for name, (red, green, blue) in COLORS.values()]
+    return colorTable(COLOR_NAME, entries)
 
 
 # ---- C-arm ----------------------------------------------------------------------------------
@@ -137,7 +130,7 @@ def virtualAcquisition(overlay: Any, primaryDeg: float, secondaryDeg: float) -> 
 
 def updateVirtualView(segmentation: Any, vessels: SparseVolume, acquisition: Acquisition, shape: Sequence[int]) -> Any:
     """Show the silhouette of `vessels` as a C-arm would see it; return the image node of `segmentation`."""
-    from xradiff.geometry import camera_from
+    from xradiff.geometry.camera import camera_from
     from xradiff.projection.silhouette import silhouette
 
     node = segmentation.GetNodeReference(VIRTUAL_ROLE)
@@ -163,7 +156,7 @@ def putCamera(cameraNode: Any, acquisition: Acquisition, shape: Sequence[int]) -
     without a mirror. The projection is parallel instead: exact in the plane through the isocenter, and at h mm from it
     off by the share h / SOD, about 5 % at 40 mm.
     """
-    from xradiff.geometry import camera_from
+    from xradiff.geometry.camera import camera_from
 
     carm = camera_from(acquisition, tuple(shape))
     share = acquisition.sod_mm / acquisition.sid_mm

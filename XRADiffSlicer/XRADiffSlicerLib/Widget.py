@@ -13,6 +13,7 @@ from slicer.i18n import tr as _
 from .Application import Application
 from .Outputs import OutputNodes
 from .Parameters import syntheticOptions
+from .Results import ResultsSection
 from .ViewForm import ViewForm
 
 OUTPUTS = {
@@ -37,6 +38,7 @@ class Panel:
         self.application = application or Application()
         self.parameters: Any = None
         self.views = [ViewForm(ui, index) for index in (0, 1)]
+        self.results = ResultsSection(ui, self.application, self.say)
         self._methods: tuple[Any, ...] = ()
         self._guiTag: Any = None
         self._observer: Any = None
@@ -48,8 +50,6 @@ class Panel:
         ui.methodSelector.currentIndexChanged.connect(self.onMethod)
         ui.loadGeometryButton0.clicked.connect(lambda *_args: self.onLoadGeometry(0))
         ui.loadGeometryButton1.clicked.connect(lambda *_args: self.onLoadGeometry(1))
-        ui.showButton.clicked.connect(self.onShow)
-        ui.reportButton.clicked.connect(self.onReport)
         ui.copyLogButton.clicked.connect(self.onCopyLog)
         ui.createButton.clicked.connect(self.onCreate)
         ui.progressBar.setVisible(False)
@@ -68,6 +68,7 @@ class Panel:
         if parameters is not None:
             self._guiTag = parameters.connectGui(self.ui)
             self._observer = parameters.AddObserver(vtk.vtkCommand.ModifiedEvent, self.onParametersModified)
+        self.results.setParameters(parameters)
         self.refresh()
 
     def onParametersModified(self, _caller: Any = None, _event: Any = None) -> None:
@@ -81,6 +82,7 @@ class Panel:
         finally:
             self._updating = False
         self._outcome = ""
+        self.results.refresh()
         self._refreshButtons()
 
     def refresh(self) -> None:
@@ -100,6 +102,11 @@ class Panel:
             return _("Choose two different images.")
         return ""
 
+    def say(self, outcome: str) -> None:
+        """Show one line for the user until the next change."""
+        self._outcome = outcome
+        self._refreshButtons()
+
     def _refreshButtons(self) -> None:
         running, problem = self.logic.running, self.problem()
         creating = running and self._creating
@@ -115,10 +122,6 @@ class Panel:
         for index, view in enumerate(self.views):
             chosen = self.parameters is not None and view.node(self.parameters) is not None
             getattr(self.ui, f"loadGeometryButton{index}").setEnabled(chosen)
-        shown = self.parameters is not None and self.parameters.outputSegmentation is not None
-        self.ui.showButton.setEnabled(bool(shown))
-        report = self._report()
-        self.ui.reportButton.setEnabled(report is not None)
         if not running:
             self.ui.statusLabel.setText(self._outcome or problem or _("Ready."))
 
@@ -225,10 +228,8 @@ class Panel:
         truth = truthText(outputs.truthDice)
         if truth:
             self.onLog(truth)
-        self.application.showTable(self.ui.fitTableView, outputs.table)
-        self.ui.resultsCollapsibleButton.setProperty("collapsed", False)
         self._end(_("Done. The result covers {fits} of the masks.").format(fits=fits) + (truth and f" {truth}"))
-        self.application.showSegmentation(outputs.segmentation)
+        self.results.show(outputs)
 
     def onCreated(self, case: Any) -> None:
         """Choose the views of a synthetic case and show its truth."""
@@ -264,23 +265,9 @@ class Panel:
             return
         self.refresh()
 
-    def onShow(self, *_args: Any) -> None:
-        """Show the segmentation in 3D."""
-        if self.parameters is not None and self.parameters.outputSegmentation is not None:
-            self.application.showSegmentation(self.parameters.outputSegmentation)
-
-    def onReport(self, *_args: Any) -> None:
-        """Open the report of the last run."""
-        if (report := self._report()) is not None:
-            self.application.openFile(report)
-
     def onCopyLog(self, *_args: Any) -> None:
         """Copy the log to the clipboard."""
         self.application.copyText(self.ui.logTextEdit.toPlainText())
-
-    def _report(self) -> Path | None:
-        folder = self.logic.resultFolder
-        return folder / "report.html" if folder is not None and (folder / "report.html").exists() else None
 
 
 def truthText(dice: float | None) -> str:

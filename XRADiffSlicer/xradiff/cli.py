@@ -18,6 +18,7 @@ from .console import emit_json, progress_reporter
 from .errors import Cancelled, InputError, XRADiffError
 from .masks.command import add_parser as add_segmentation
 from .progress import Progress
+from .reconstruction.weights_command import add_parser as add_weights
 from .training.command import add_parser as add_training
 
 __all__ = ["main"]
@@ -80,6 +81,7 @@ def _parser() -> argparse.ArgumentParser:
 
     _progress_options(add_segmentation(commands))
     _progress_options(add_training(commands))
+    _progress_options(add_weights(commands))
     _progress_options(add_benchmark(commands))
 
     synthesize = commands.add_parser("synthesize", help="a dataset of synthetic cases with their truth")
