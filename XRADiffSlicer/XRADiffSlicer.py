@@ -31,14 +31,19 @@ class XRADiffSlicer(ScriptedLoadableModule):
             "backprojected coronary angiography X-ray images (2025). The clinical pair in Sample Data is theirs "
             '(<a href="https://github.com/cvlab-ai/xra-diff">github.com/cvlab-ai/xra-diff</a>, MIT licence).'
         )
-        slicer.app.connect("startupCompleted()", registerSampleData)
+        slicer.app.connect("startupCompleted()", onStartup)
 
 
-def registerSampleData():
-    """Add the samples to the Sample Data module."""
+def onStartup():
+    """Add the samples to the Sample Data module and our layouts; come back after a restart that installed packages."""
+    from XRADiffSlicerLib.Application import Application
+    from XRADiffSlicerLib.Installation import interruptedMethod
     from XRADiffSlicerLib.SampleData import registerSamples
 
     registerSamples()
+    Application().registerLayouts()
+    if interruptedMethod(Application()) and slicer.util.mainWindow() is not None:
+        slicer.util.selectModule("XRADiffSlicer")
 
 
 class XRADiffSlicerWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):

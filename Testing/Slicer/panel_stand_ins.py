@@ -33,6 +33,7 @@ class Widget:
         self.checked = True
         self.lines, self.items, self.index, self.properties = [], [], -1, {}
         self.clicked, self.currentIndexChanged = Signal(), Signal()
+        self.editingFinished, self.contentsCollapsed = Signal(), Signal()
 
     def setText(self, text):
         self.text = text
@@ -65,11 +66,12 @@ class Widget:
         self.items.append((text, data))
 
     def setCurrentIndex(self, index):
-        self.index = index
-        self.currentIndexChanged.emit(index)
+        changed, self.index = index != self.index, index
+        if changed:
+            self.currentIndexChanged.emit(index)
 
     def property(self, name):
-        return {"currentIndex": self.index}[name]
+        return {"currentIndex": self.index, "text": self.text}[name]
 
     def itemData(self, index):
         return self.items[index][1] if 0 <= index < len(self.items) else None
@@ -90,6 +92,9 @@ NAMES = [
     "originLabel0", "originLabel1", "fitTableView", "resultsCollapsibleButton",
     "createButton", "layoutButton", "exportButton", "cameraSelector", "coloringSelector", "exportVolumeCheckBox",
     "exportSegmentationCheckBox", "exportSurfaceCheckBox", "exportReportCheckBox",
+    "packagesLabel", "installButton", "weightsSelector", "weightsLabel", "verifyWeightsButton", "addWeightsButton",
+    "removeWeightsButton", "weightsFolderEdit", "weightsFolderButton", "wheelFolderEdit", "wheelFolderButton",
+    "installationCollapsibleButton",
 ]  # fmt: skip
 
 
@@ -110,6 +115,11 @@ class Logic:
             raise self.refuse
         self.call = SimpleNamespace(**call)
         self.running = True
+
+    def startWeightsCommand(self, arguments, **call):
+        if self.refuse:
+            raise self.refuse
+        self.call = SimpleNamespace(arguments=arguments, **call)
 
     def cancel(self):
         self.cancelled += 1
@@ -145,7 +155,7 @@ class Desktop:
     """Records what the application is asked; with `views`, real views follow."""
 
     def __init__(self, views=None):
-        self.views, self.folder, self.layouts = views, "", []
+        self.views, self.folder, self.layouts, self.settings = views, "", [], {}
         self.file, self.opened, self.copied, self.shown, self.ensured, self.declined = "", [], [], [], [], False
 
     def chooseFile(self, _title, _nameFilter):
@@ -178,8 +188,15 @@ class Desktop:
     def showTable(self, _view, table):
         self.shown.append(table)
 
-    def ensureInstalled(self, packages, _folder):
+    def setting(self, name):
+        return self.settings.get(name, "")
+
+    def storeSetting(self, name, value):
+        self.settings[name] = value
+
+    def ensureInstalled(self, packages, _folder, wheels):
         self.ensured.append(tuple(packages))
+        self.resume, self.wheels = self.setting("XRADiffSlicer/ResumeAfterRestart"), wheels
         if self.declined:
             raise RuntimeError("the installation was declined")
 

@@ -19,7 +19,7 @@ from typing import Any
 
 from .Exchange import exportTruth, exportViews, readResult, syntheticArguments, workerArguments
 from .Outputs import Filling, OutputNodes, fillOutputs, truthNodeOf
-from .SyntheticCase import SyntheticNodes, loadSyntheticCase
+from .SyntheticCase import SyntheticNodes, caseOptions, loadSyntheticCase
 from .Views import nodesOf, viewsFromNodes
 from .Worker import Steps, Worker
 
@@ -147,14 +147,14 @@ class ReconstructionLogic:
 
         :param side: "left", "right" or "drawn".
         :param seed: of the dataset; case `number` of it is made, always the same.
-        :param options: see `_caseOptions`.
+        :param options: see `caseOptions`.
         :raises ValueError: a value cannot work; the message says which.
         """
         from xradiff.checks import check_range
         from xradiff.dataset import write_case
         from xradiff.synthetic.case import CaseOptions, draw_case
 
-        case = CaseOptions(**_caseOptions(side=side, **options))
+        case = CaseOptions(**caseOptions(side=side, **options))
         check_range("seed", seed, 0)
         check_range("number", number, 0)
         with tempfile.TemporaryDirectory(prefix="XRADiffSlicer-") as name:
@@ -175,7 +175,7 @@ class ReconstructionLogic:
         """Start making case 0 of a synthetic dataset in a worker process and return at once.
 
         :param onFinished: called with the nodes.
-        :param options: `side` and see `_caseOptions`.
+        :param options: `side` and see `caseOptions`.
         :raises ValueError: a value cannot work; nothing was started.
         :raises RuntimeError: a worker is at work already.
         """
@@ -183,7 +183,7 @@ class ReconstructionLogic:
 
         if self.running:
             raise RuntimeError("something is running already; cancel it first")
-        fields = _caseOptions(**options)
+        fields = caseOptions(**options)
         CaseOptions(**fields)
         folder = Path(tempfile.mkdtemp(prefix="XRADiffSlicer-"))
         self._removeCase = weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
@@ -207,6 +207,38 @@ class ReconstructionLogic:
         self.worker.start(arguments, cancelFile=folder / "cancel")
         return self.worker
 
+    def startWeightsCommand(
+        self,
+        arguments: Sequence[str],
+        *,
+        onFinished: Callable[[str], None],
+        onFailed: Callable[[str, bool], None],
+    ) -> Worker:
+        """Start `python -m xradiff weights` in a worker process and return at once.
+
+        :param arguments: `--verify NAME`, `--add FILE` or `--remove NAME`.
+        :param onFinished: called with one line for the user.
+        :raises RuntimeError: a worker is at work already.
+        """
+        if self.running:
+            raise RuntimeError("something is running already; cancel it first")
+        folder = Path(tempfile.mkdtemp(prefix="XRADiffSlicer-"))
+        self._removeCase = weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
+
+        def finish() -> Steps:
+            yield
+            self._removeCase()
+            return lambda: onFinished(str(worker.result.get("message", "")))
+
+        def fail(message: str, cancelled: bool) -> None:
+            self._removeCase()
+            onFailed(message, cancelled)
+
+        worker = Worker(self.launcher, onProgress=_ignore, onLog=_ignore, onSuccess=finish, onFailure=fail)
+        self.worker = worker
+        worker.start(["weights", "--progress", "json", *arguments], cancelFile=folder / "cancel")
+        return worker
+
     @property
     def running(self) -> bool:
         """Whether a worker process is at work."""
@@ -227,39 +259,8 @@ class ReconstructionLogic:
             self._removeFolder = None
 
 
-def _caseOptions(
-    *,
-    side: str = "right",
-    poses: str = "clinical",
-    motion: str = "none",
-    corruption: float = 0.0,
-    frames: int = 0,
-    views: int = 2,
-    imagePx: int = 512,
-    thickness: str = "lumen",
-    truthSpacingMm: float = 0.5,
-) -> dict[str, Any]:
-    """Return the core's names for the options of a synthetic case.
-
-    :param poses: where the C-arm stands: "clinical", "xradiff" or "autocar".
-    :param motion: between the views: "none", "rigid", "heart" or "image".
-    :param corruption: damage of the masks, 0 (exact) to 1.
-    :param frames: frames of a raw angiogram run of each view; 0 for none.
-    :param imagePx: rows and columns of the images.
-    :param thickness: "lumen", "cta_label" or "manual_mask".
-    :param truthSpacingMm: voxel of the truth.
-    """
-    return {
-        "side": side,
-        "poses": poses,
-        "motion": motion,
-        "corruption": corruption,
-        "frames": frames,
-        "views": views,
-        "image_px": imagePx,
-        "thickness": thickness,
-        "truth_spacing_mm": truthSpacingMm,
-    }
+def _ignore(*_args: Any) -> None:
+    """Report nothing."""
 
 
 def _refuseUnusable(inputs: Sequence[Any]) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
 import tempfile
+import weakref
 from pathlib import Path
 from typing import Any
 
@@ -42,7 +44,7 @@ class ResultsSection:
         self._cameras: list[str] = []
         self._applied: tuple[Any, ...] = ()
         self._vessels: tuple[Any, Any] = (None, None)
-        self._reports: Any = None
+        self._reportFolder: Path | None = None
         ui.layoutButton.clicked.connect(self.onLayout)
         ui.showButton.clicked.connect(self.onShow)
         ui.reportButton.clicked.connect(self.onReport)
@@ -188,8 +190,10 @@ class ResultsSection:
         """Open the report of the result."""
         html = reportOf(self._segmentation())
         if html:
-            self._reports = self._reports or tempfile.TemporaryDirectory(prefix="XRADiffSlicer-report-")
-            path = Path(self._reports.name) / "report.html"
+            if self._reportFolder is None:
+                self._reportFolder = Path(tempfile.mkdtemp(prefix="XRADiffSlicer-report-"))
+                weakref.finalize(self, shutil.rmtree, self._reportFolder, ignore_errors=True)
+            path = self._reportFolder / "report.html"
             path.write_text(html, encoding="utf-8")
             self.application.openFile(path)
 

@@ -65,11 +65,18 @@ def _sequenceOf(node: Any) -> tuple[Any, Any]:
 
 
 def nodesOf(views: Sequence[Any]) -> list[Any]:
-    """Return the nodes of views that are given as nodes or by name.
+    """Return the nodes of views that are given as nodes or by name; of a sequence the volume that shows its frames.
 
     :raises InputNodeError: there is no node of a name.
     """
-    return [_node(view) for view in views]
+    return [_shown(_node(view)) for view in views]
+
+
+def _shown(node: Any) -> Any:
+    if not node.IsA("vtkMRMLSequenceNode"):
+        return node
+    browser = slicer.modules.sequences.logic().GetFirstBrowserNodeForSequenceNode(node)
+    return (browser.GetProxyNode(node) if browser is not None else None) or node
 
 
 def _node(node: Any) -> Any:

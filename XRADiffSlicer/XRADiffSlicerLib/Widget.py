@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import vtk
 from slicer.i18n import tr as _
 
 from .Application import Application
+from .Installation import RESUME_SETTING, InstallationSection, interruptedMethod
 from .Outputs import OutputNodes
 from .Parameters import syntheticOptions
 from .Results import ResultsSection
@@ -39,6 +38,7 @@ class Panel:
         self.parameters: Any = None
         self.views = [ViewForm(ui, index) for index in (0, 1)]
         self.results = ResultsSection(ui, self.application, self.say)
+        self.installation = InstallationSection(ui, logic, self.application, self.say, self._method)
         self._methods: tuple[Any, ...] = ()
         self._guiTag: Any = None
         self._observer: Any = None
@@ -67,6 +67,7 @@ class Panel:
             view.forget()
         if parameters is not None:
             self._guiTag = parameters.connectGui(self.ui)
+            self._resume()
             self._observer = parameters.AddObserver(vtk.vtkCommand.ModifiedEvent, self.onParametersModified)
         self.results.setParameters(parameters)
         self.refresh()
@@ -101,6 +102,13 @@ class Panel:
         if self.parameters.view0 is self.parameters.view1:
             return _("Choose two different images.")
         return ""
+
+    def _resume(self) -> None:
+        """Go on where Slicer was restarted to install packages."""
+        if name := interruptedMethod(self.application):
+            self.application.storeSetting(RESUME_SETTING, "")
+            self.parameters.method = name
+            self.say(_("The packages are installed. Load the images or the scene again, then press Apply."))
 
     def say(self, outcome: str) -> None:
         """Show one line for the user until the next change."""
@@ -192,8 +200,7 @@ class Panel:
 
     def _start(self) -> None:
         parameters, spec = self.parameters, self._method()
-        with tempfile.TemporaryDirectory(prefix="XRADiffSlicer-") as folder:
-            self.application.ensureInstalled(spec.needs, Path(folder))
+        self.installation.ensureInstalled(spec)
         chosen = OutputNodes(**{field: getattr(parameters, name) for field, name in OUTPUTS.items()})
         self.logic.startReconstruction(
             [parameters.view0, parameters.view1],
@@ -209,6 +216,7 @@ class Panel:
 
     def onProgress(self, fraction: float, message: str) -> None:
         """Show how far the worker is."""
+        self.installation.settled()
         self.ui.progressBar.setVisible(True)
         self.ui.progressBar.setValue(round(100 * fraction))
         self.ui.statusLabel.setText(message)

@@ -39,11 +39,13 @@ class Worker:
     every other line goes to the log. It is asked to stop by creating a file, and ended with all its children when it
     does not within `graceSeconds`. What it leaves running when it ends, or crashes, is ended too.
 
+    :ivar result: what the process said of its result, empty before.
     :param launcher: see `Launchers.Launcher`; None for the one that suits where this runs.
     :param onProgress: called with a fraction (0 to 1) and a message.
     :param onLog: called with each other line, at most `MOST_LOG_LINES` times.
     :param onSuccess: called when the process has made a result; returns what is then to be done here, a generator
-      that is advanced once in a turn of the event loop and returns a function to call when the worker is idle again.
+      that is advanced once in a turn of the event loop and returns a function to call when the worker is idle again;
+      or None.
     :param onFailure: called with one line for the user, and whether the user cancelled.
     """
 
@@ -53,7 +55,7 @@ class Worker:
         *,
         onProgress: Callable[[float, str], None],
         onLog: Callable[[str], None],
-        onSuccess: Callable[[], Steps],
+        onSuccess: Callable[[], Steps | None],
         onFailure: Callable[[str, bool], None],
         graceSeconds: float = GRACE_SECONDS,
     ) -> None:
@@ -66,7 +68,7 @@ class Worker:
         self._steps: Steps | None = None
         self._cancelFile: Path | None = None
         self._error = ""
-        self._hasResult = False
+        self.result: dict[str, Any] = {}
         self._logged = 0
         self._silenced = False
         self.state = State.IDLE
@@ -148,7 +150,7 @@ class Worker:
         elif kind == "started":
             self._group = int(message["pid"])
         elif kind == "result":
-            self._hasResult = True
+            self.result = message
         elif kind == "error":
             self._error = str(message.get("message", ""))
         elif line:
@@ -167,9 +169,11 @@ class Worker:
         killProcessGroup(self._group)
         if self._silenced:
             return
-        if code == 0 and self._hasResult and not wasCancelled:
-            self.state, self._steps = State.FINISHING, self._onSuccess()
-            self._launcher.later(0, self._step)
+        if code == 0 and self.result and not wasCancelled:
+            self._steps = self._onSuccess()
+            if self._steps is not None:
+                self.state = State.FINISHING
+                self._launcher.later(0, self._step)
         elif wasCancelled or code == CANCELLED_CODE:
             self._onFailure("cancelled", True)
         else:
