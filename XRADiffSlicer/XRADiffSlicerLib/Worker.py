@@ -13,6 +13,7 @@ from .Launchers import Launcher, defaultLauncher, killProcessGroup, killProcessT
 
 CANCELLED_CODE = 130
 GRACE_SECONDS = 0.3
+WATCH_SECONDS = 0.5
 PROGRAM = ("-m", "XRADiffSlicerLib.WorkerMain")
 LONGEST_LINE = 2000
 MOST_LOG_LINES = 2000
@@ -97,6 +98,7 @@ class Worker:
         except OSError as error:
             self.state = State.IDLE
             raise RuntimeError(f"the worker process could not be started: {error}") from None
+        self._launcher.later(WATCH_SECONDS, self._watch)
 
     def cancel(self) -> None:
         """Ask the process to stop; end it by force after the grace time."""
@@ -134,6 +136,13 @@ class Worker:
     def _kill(self) -> None:
         if self.state is State.CANCELLING and self._process is not None:
             self._endProcesses()
+
+    def _watch(self) -> None:
+        """End what a dead process left behind: it holds the pipe open, and the end would never be reported."""
+        if self.state in (State.RUNNING, State.CANCELLING):
+            if self._process.poll() is not None:
+                killProcessGroup(self._group)
+            self._launcher.later(WATCH_SECONDS, self._watch)
 
     def _endProcesses(self) -> None:
         killProcessTree(self._process.pid)
