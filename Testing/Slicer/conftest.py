@@ -183,8 +183,8 @@ def mrml(monkeypatch, applicationLogic):
     logics = {}
     for name, cls in LOGICS.items():
         logics[name] = getattr(slicer, cls)()
-        logics[name].SetMRMLScene(scene)
         logics[name].SetMRMLApplicationLogic(app)
+        logics[name].SetMRMLScene(scene)
     modules = {name: types.SimpleNamespace(logic=lambda logic=logic: logic) for name, logic in logics.items()}
     monkeypatch.setattr(slicer, "mrmlScene", scene, raising=False)
     monkeypatch.setattr(slicer, "modules", types.SimpleNamespace(**modules), raising=False)

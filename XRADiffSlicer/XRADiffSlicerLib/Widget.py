@@ -13,6 +13,7 @@ from .Installation import RESUME_SETTING, InstallationSection, interruptedMethod
 from .Outputs import OutputNodes
 from .Parameters import syntheticOptions
 from .Results import ResultsSection
+from .TimeLeft import TimeLeft
 from .ViewForm import ViewForm
 
 OUTPUTS = {
@@ -43,6 +44,7 @@ class Panel:
         self._guiTag: Any = None
         self._observer: Any = None
         self._updating = False
+        self._timeLeft = TimeLeft()
         self._outcome = ""
         self._creating = False
         self._fillMethods()
@@ -67,10 +69,11 @@ class Panel:
             view.forget()
         if parameters is not None:
             self._guiTag = parameters.connectGui(self.ui)
-            self._resume()
             self._observer = parameters.AddObserver(vtk.vtkCommand.ModifiedEvent, self.onParametersModified)
         self.results.setParameters(parameters)
         self.refresh()
+        if parameters is not None:
+            self._resume()
 
     def onParametersModified(self, _caller: Any = None, _event: Any = None) -> None:
         """Bring geometry, labels and buttons in line with the parameters."""
@@ -181,6 +184,7 @@ class Panel:
             return
         self._creating = creating
         self.ui.logTextEdit.setPlainText("")
+        self._timeLeft.restart()
         try:
             start()
             self._outcome = ""
@@ -219,7 +223,8 @@ class Panel:
         self.installation.settled()
         self.ui.progressBar.setVisible(True)
         self.ui.progressBar.setValue(round(100 * fraction))
-        self.ui.statusLabel.setText(message)
+        left = self._timeLeft.words(fraction)
+        self.ui.statusLabel.setText(f"{message}, {left}" if left else message)
 
     def onLog(self, line: str) -> None:
         """Add a line to the log."""
