@@ -71,10 +71,20 @@ class SliderWidget(QWidget):
         super().__init__(parent)
         row = QHBoxLayout(self)
         row.setContentsMargins(0, 0, 0, 0)
-        row.addWidget(QSlider(Qt.Orientation.Horizontal, self))
-        self.number = QDoubleSpinBox(self)
+        self.slider, self.number = QSlider(Qt.Orientation.Horizontal, self), QDoubleSpinBox(self)
+        row.addWidget(self.slider)
         row.addWidget(self.number)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+
+    def showValue(self, value: float, decimals: int) -> None:
+        """Show a value between the limits that the form gives."""
+        low, high = float(self.property("minimum")), float(self.property("maximum"))
+        self.number.setDecimals(decimals)
+        self.number.setRange(low, high)
+        self.number.setSuffix(self.property("suffix") or "")
+        self.number.setValue(value)
+        self.slider.setRange(0, 1000)
+        self.slider.setValue(round(1000 * (value - low) / (high - low)))
 
 
 class NodeComboBox(QComboBox):
@@ -198,6 +208,11 @@ def fill(form: QWidget) -> None:
     for name in ("layoutButton", "showButton", "reportButton", "exportButton"):
         find(name).setEnabled(True)
     find("outputsGroupBox").collapse()
+    taken = views[0].acquisition
+    for name, value, decimals in (
+        ("overlay", 0.6, 2), ("virtualPrimary", taken.primary_deg, 0), ("virtualSecondary", taken.secondary_deg, 0)
+    ):  # fmt: skip
+        find(f"{name}Slider").showValue(value, decimals)
     find("coloringSelector").addItem("One color")
     find("cameraSelector").addItem("Free")
     _fillTable(find("fitTableView"), result.fits)
@@ -251,6 +266,9 @@ def darken(application: QApplication) -> None:
         (QPalette.ColorRole.Highlight, "#3d7ebf"),
     ):
         palette.setColor(role, QColor(color))
+    for role in (QPalette.ColorRole.ButtonText, QPalette.ColorRole.Text, QPalette.ColorRole.WindowText):
+        palette.setColor(QPalette.ColorGroup.Disabled, role, QColor("#7a7a7a"))
+    palette.setColor(QPalette.ColorRole.PlaceholderText, QColor("#8a8a8a"))
     application.setPalette(palette)
 
 

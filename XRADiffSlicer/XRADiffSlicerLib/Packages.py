@@ -54,8 +54,8 @@ def _size(found: Distribution) -> int:
 
 def _licence(found: Distribution) -> str:
     told = found.metadata.get("License-Expression") or found.metadata.get("License") or ""
-    if told and len(told) <= LONGEST_LICENCE and "\n" not in told:
-        return str(told)
+    if told and "\n" not in told:
+        return told if len(told) <= LONGEST_LICENCE else told[: LONGEST_LICENCE - 3] + "..."
     rows = [row for row in found.metadata.get_all("Classifier") or () if row.startswith("License ::")]
     return rows[0].rpartition(" :: ")[2] if rows else "see the package"
 
