@@ -8,38 +8,39 @@ from typing import Any
 
 import slicer
 
-from .Outputs import UNCERTAINTY_ROLE
+from .Outputs import UNCERTAINTY_ROLE, OutputNodes
 from .ResultViews import reportOf
 
 VOLUME, SEGMENTATION, SURFACE, REPORT = "volume", "segmentation", "surface", "report"
+ALL = (VOLUME, SEGMENTATION, SURFACE, REPORT)
 # node, its storage, and the files; without compression, which would hold the application for a second
 STORAGES = {
-    "probability.nrrd": (VOLUME, "outputProbability", "vtkMRMLVolumeArchetypeStorageNode"),
-    "segmentation.seg.nrrd": (SEGMENTATION, "outputSegmentation", "vtkMRMLSegmentationStorageNode"),
-    "surface.vtp": (SURFACE, "outputModel", "vtkMRMLModelStorageNode"),
-    "surface.stl": (SURFACE, "outputModel", "vtkMRMLModelStorageNode"),
-    "reprojection.csv": (REPORT, "outputTable", "vtkMRMLTableStorageNode"),
+    "probability.nrrd": (VOLUME, "probability", "vtkMRMLVolumeArchetypeStorageNode"),
+    "segmentation.seg.nrrd": (SEGMENTATION, "segmentation", "vtkMRMLSegmentationStorageNode"),
+    "surface.vtp": (SURFACE, "model", "vtkMRMLModelStorageNode"),
+    "surface.stl": (SURFACE, "model", "vtkMRMLModelStorageNode"),
+    "reprojection.csv": (REPORT, "table", "vtkMRMLTableStorageNode"),
 }
 
 
-def exportResult(parameters: Any, folder: Path, wanted: Collection[str]) -> list[Path]:
+def exportResult(outputs: OutputNodes, folder: str | Path, wanted: Collection[str] = ALL) -> list[Path]:
     """Write what is wanted of VOLUME, SEGMENTATION, SURFACE and REPORT; files of these names are replaced.
 
-    :param parameters: has the output nodes, as the panel's parameters; those that are None are left out.
+    :param outputs: those of its nodes that are None are left out.
     :raises OSError: a file cannot be written.
     """
-    written = []
+    place, written = Path(folder), []
     for name, (kind, field, storage) in STORAGES.items():
-        node = getattr(parameters, field)
+        node = getattr(outputs, field)
         if kind in wanted and node is not None:
-            written.append(_write(node, storage, folder / name))
-    spread = parameters.outputProbability.GetNodeReference(UNCERTAINTY_ROLE) if parameters.outputProbability else None
+            written.append(_write(node, storage, place / name))
+    spread = outputs.probability.GetNodeReference(UNCERTAINTY_ROLE) if outputs.probability is not None else None
     if VOLUME in wanted and spread is not None:
-        written.append(_write(spread, "vtkMRMLVolumeArchetypeStorageNode", folder / "uncertainty.nrrd"))
-    html = reportOf(parameters.outputSegmentation)
+        written.append(_write(spread, "vtkMRMLVolumeArchetypeStorageNode", place / "uncertainty.nrrd"))
+    html = reportOf(outputs.segmentation)
     if REPORT in wanted and html:
-        (folder / "report.html").write_text(html, encoding="utf-8")
-        written.append(folder / "report.html")
+        (place / "report.html").write_text(html, encoding="utf-8")
+        written.append(place / "report.html")
     return written
 
 

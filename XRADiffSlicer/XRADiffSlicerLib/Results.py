@@ -13,6 +13,7 @@ from slicer.i18n import tr as _
 from .Coloring import colorSurface, hasSpread
 from .Geometry import describeAngles
 from .Layout import MOST_VIEWS, setOpacity, showInViews
+from .Outputs import OutputNodes
 from .Parameters import SurfaceColoring
 from .ResultFiles import REPORT, SEGMENTATION, SURFACE, VOLUME, exportResult
 from .ResultViews import (
@@ -95,6 +96,10 @@ class ResultsSection:
 
     def _model(self) -> Any:
         return self.parameters.outputModel if self.parameters is not None else None
+
+    def _outputs(self) -> OutputNodes:
+        p = self.parameters
+        return OutputNodes(p.outputSegmentation, p.outputProbability, p.outputModel, p.outputTable)
 
     def _wanted(self) -> tuple[Any, ...]:
         """What the views show as far as the parameters say it."""
@@ -205,7 +210,7 @@ class ResultsSection:
         ticks = {VOLUME: "Volume", SEGMENTATION: "Segmentation", SURFACE: "Surface", REPORT: "Report"}
         wanted = [kind for kind, word in ticks.items() if getattr(self.ui, f"export{word}CheckBox").isChecked()]
         try:
-            files = exportResult(self.parameters, Path(folder), wanted)
+            files = exportResult(self._outputs(), folder, wanted)
         except OSError as error:
             self._say(str(error))
             return
