@@ -19,22 +19,32 @@ from .console import emit_json, progress_reporter
 from .errors import Cancelled, XRADiffError
 from .masks.command import add_parser as add_segmentation
 from .progress import Progress
+from .reconstruction.weights_command import add_parser as add_weights
 from .training.command import add_parser as add_training
 
 __all__ = ["main"]
 
 SEGMENTATION = "segmentation."
+After = Callable[[object, argparse.Namespace, Progress], None]
 DISCLAIMER = "Research use only, not a medical device."
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command and return the exit code; a user's mistake is one line on stderr."""
+def main(arguments: Sequence[str] | None = None, *, after: After | None = None) -> int:
+    """Run one command and return the exit code; a user's mistake is one line on stderr.
+
+    Args:
+        arguments: as on the command line; None for those of this process.
+        after: called with what the command made, its options and the progress; belongs to the command.
+    """
     parser = _parser()
     options = parser.parse_args(arguments)
     style = getattr(options, "progress", "none")
     try:
-        command: Callable[[argparse.Namespace, Progress], None] = options.command
-        command(options, progress_reporter(style, getattr(options, "cancel_file", None)))
+        command: Callable[[argparse.Namespace, Progress], object] = options.command
+        progress = progress_reporter(style, getattr(options, "cancel_file", None))
+        made = command(options, progress)
+        if after is not None:
+            after(made, options, progress)
         return 0
     except XRADiffError as error:
         return _fail(str(error), error.exit_code, style)
@@ -74,6 +84,7 @@ def _parser() -> argparse.ArgumentParser:
     _progress_options(add_segmentation(commands))
     _progress_options(add_segmentation_evaluation(commands))
     _progress_options(add_training(commands))
+    _progress_options(add_weights(commands))
     _progress_options(add_benchmark(commands))
 
     synthesize = commands.add_parser("synthesize", help="a dataset of synthetic cases with their truth")
@@ -186,7 +197,7 @@ def _poses(words: Sequence[str]):  # type: ignore[no-untyped-def]
     return tuple(acquisition_from(read_geometry_json(word), word) for word in words)
 
 
-def _demo(options: argparse.Namespace, progress: Progress) -> None:
+def _demo(options: argparse.Namespace, progress: Progress) -> object:
     from .resources import resource
 
     case = resource("SampleData/demo")
@@ -194,10 +205,10 @@ def _demo(options: argparse.Namespace, progress: Progress) -> None:
     defaults = _parser().parse_args(["reconstruct", "--out", str(options.out)])
     for name, value in vars(options).items():
         setattr(defaults, name, value)
-    _reconstruct(defaults, progress)
+    return _reconstruct(defaults, progress)
 
 
-def _reconstruct(options: argparse.Namespace, progress: Progress) -> None:
+def _reconstruct(options: argparse.Namespace, progress: Progress) -> object:
     from .export import check_result_folder
     from .progress import stage
 
@@ -213,6 +224,7 @@ def _reconstruct(options: argparse.Namespace, progress: Progress) -> None:
     command = shlex.join(["python", "-m", "xradiff", *sys.argv[1:]])
     save(result, options.out, report=not options.no_report, command=command, progress=stage(progress, 0.7, 1.0))
     _show_result(options, result)
+    return result
 
 
 def _run(options: argparse.Namespace, progress: Progress):  # type: ignore[no-untyped-def]

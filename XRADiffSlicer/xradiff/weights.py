@@ -28,6 +28,7 @@ __all__ = [
     "WeightsFile",
     "find_sided_weights",
     "find_weights",
+    "method_of",
     "open_weights",
     "read_tensors",
     "save_weights",
@@ -137,6 +138,18 @@ def weights_card(name: str, method: str) -> str:
     card = path.with_suffix(".md")
     told = card.read_text(encoding="utf-8").rstrip() if card.is_file() else weights.recipe.get("source", "")
     return f"Weights {name}: {path}, SHA-256 {weights.sha256} (checked)\n\n{told}".rstrip()
+
+
+def method_of(path: Path) -> str:
+    """Return the method that a weight file says it is for, unchecked.
+
+    Raises:
+        InputError: not a safetensors file, cut short, or not written by `save_weights`.
+    """
+    told = _header(path).told
+    if "xradiff_method" not in told:
+        raise InputError(f"{path} was not written by XRADiffSlicer: it does not say what its weights are")
+    return told["xradiff_method"]
 
 
 def open_weights(path: Path, method: str) -> WeightsFile:
