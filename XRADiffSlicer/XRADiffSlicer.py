@@ -52,11 +52,11 @@ class XRADiffSlicerWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
 
     def setup(self):
         super().setup()
+        from XRADiffSlicerLib.Sections import loadForm
         from XRADiffSlicerLib.Widget import Panel
 
-        form = slicer.util.loadUI(self.resourcePath("UI/XRADiffSlicer.ui"))
+        form = loadForm(slicer.util.loadUI, self.resourcePath, slicer.mrmlScene)
         self.layout.addWidget(form)
-        form.setMRMLScene(slicer.mrmlScene)
         self.logic = XRADiffSlicerLogic()
         self.panel = Panel(slicer.util.childWidgetVariables(form), self.logic)
         self.addObserver(slicer.mrmlScene, slicer.mrmlScene.StartCloseEvent, self.onSceneStartClose)

@@ -9,11 +9,15 @@ from __future__ import annotations
 import os
 import re
 import sys
+import types
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 
-from PySide6.QtCore import QBuffer, QIODevice, QObject, Qt, Signal
+from PySide6 import QtCore, QtGui, QtWidgets
+from PySide6.QtCore import Property, QBuffer, QChildEvent, QIODevice, QObject, Qt, Signal
 from PySide6.QtGui import QColor, QFont, QPalette, QStandardItem, QStandardItemModel
 from PySide6.QtUiTools import QUiLoader
 from PySide6.QtWidgets import (
@@ -21,9 +25,7 @@ from PySide6.QtWidgets import (
     QComboBox,
     QDoubleSpinBox,
     QGroupBox,
-    QHBoxLayout,
     QHeaderView,
-    QSlider,
     QTableView,
     QToolButton,
     QWidget,
@@ -54,35 +56,78 @@ class CollapsibleButton(QWidget):
 class CollapsibleGroupBox(QGroupBox):
     """Stand-in for ctkCollapsibleGroupBox."""
 
-    def collapse(self) -> None:
-        for child in self.findChildren(QWidget):
-            child.setVisible(False)
-        self.setFlat(True)
-        self.setMaximumHeight(22)
-
-
-class SliderWidget(QWidget):
-    """Stand-in for ctkSliderWidget: a slider and the number beside it."""
-
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        row = QHBoxLayout(self)
-        row.setContentsMargins(0, 0, 0, 0)
-        row.addWidget(QSlider(Qt.Orientation.Horizontal, self))
-        row.addWidget(QDoubleSpinBox(self))
+        self.setCheckable(True)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        self.toggled.connect(self.showContents)
+
+    def isCollapsed(self) -> bool:
+        return not self.isChecked()
+
+    def setCollapsed(self, collapsed: bool) -> None:
+        self.setChecked(not collapsed)
+
+    collapsed = Property(bool, isCollapsed, setCollapsed)
+
+    def showContents(self, shown: bool) -> None:
+        for child in self.children():
+            if isinstance(child, QWidget):
+                child.setVisible(shown)
+        self.setMaximumHeight(16777215 if shown else 22)
+
+    def childEvent(self, event: QChildEvent) -> None:
+        super().childEvent(event)
+        if event.added() and self.isCollapsed() and isinstance(event.child(), QWidget):
+            event.child().setVisible(False)
+
+
+class SliderWidget(QDoubleSpinBox):
+    """Stand-in for ctkSliderWidget: only its number."""
 
 
 class NodeComboBox(QComboBox):
-    """Stand-in for qMRMLNodeComboBox."""
+    """Stand-in for qMRMLNodeComboBox: lists the nodes of its types when it is asked for one."""
 
     currentNodeChanged = Signal(object)
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.scene: Any = None
+        self.activated.connect(lambda _index: self.currentNodeChanged.emit(self.currentNode()))
+
+    def setMRMLScene(self, scene: Any) -> None:
+        self.scene = scene
+
+    def nodes(self) -> list[Any]:
+        kinds = self.property("nodeTypes") or []
+        scene = self.scene
+        found = [scene.GetNthNode(i) for i in range(scene.GetNumberOfNodes())] if scene is not None else []
+        return [node for node in found if node.GetClassName() in kinds and not node.GetHideFromEditors()]
+
+    def setCurrentNode(self, node: Any) -> None:
+        nodes = self.nodes()
+        before = self.currentNode()
+        self.clear()
+        self.addItem(str(self.property("noneDisplay") or "None"))
+        for one in nodes:
+            self.addItem(one.GetName(), one.GetID())
+        self.setCurrentIndex(nodes.index(node) + 1 if node in nodes else 0)
+        if before is not self.currentNode():
+            self.currentNodeChanged.emit(self.currentNode())
+
+    def currentNode(self) -> Any:
+        return self.scene.GetNodeByID(self.currentData()) if self.currentIndex() > 0 else None
 
 
 class MRMLWidget(QWidget):
     """Stand-in for qMRMLWidget."""
 
     mrmlSceneChanged = Signal(object)
+
+    def setMRMLScene(self, scene: object) -> None:
+        for child in self.findChildren(NodeComboBox):
+            child.setMRMLScene(scene)
 
 
 STAND_INS = {
@@ -106,13 +151,44 @@ class Loader(QUiLoader):
         return widget
 
 
-def loadForm() -> QWidget:
-    """Return the form; an application must exist. Its connections carry MRML types, which Qt alone cannot make."""
-    text = re.sub(r"<connections>.*</connections>", "", FORM.read_text(encoding="utf-8"), flags=re.DOTALL)
+def loadUI(path: str) -> QWidget:
+    """Stand-in for slicer.util.loadUI. Connections of the scene carry MRML types, which Qt alone cannot make."""
+    text = re.sub(r"<connections>.*</connections>", "", Path(path).read_text(encoding="utf-8"), flags=re.DOTALL)
     buffer = QBuffer()
     buffer.setData(text.encode())
     buffer.open(QIODevice.OpenModeFlag.ReadOnly)
     return Loader().load(buffer, None)
+
+
+def childWidgetVariables(widget: QWidget) -> SimpleNamespace:
+    """Stand-in for slicer.util.childWidgetVariables."""
+    children = widget.findChildren(QObject)
+    return SimpleNamespace(**{child.objectName(): child for child in children if child.objectName()})
+
+
+def loadForm(scene: Any = None) -> QWidget:
+    """Return the whole form as the module makes it; an application must exist."""
+    import slicer
+
+    sys.path.insert(0, str(MODULE))
+    from XRADiffSlicerLib import Sections
+
+    slicer.util.childWidgetVariables = childWidgetVariables
+    return Sections.loadForm(loadUI, lambda name: str(MODULE / "Resources" / name), scene)
+
+
+def qtModule() -> types.ModuleType:
+    """Stand-in for the module `qt` of PythonQt: the same classes under their names."""
+
+    def find(name: str) -> Any:
+        for part in (QtCore, QtGui, QtWidgets):
+            if hasattr(part, name):
+                return getattr(part, name)
+        raise AttributeError(name)
+
+    module = types.ModuleType("qt")
+    module.__getattr__ = find  # type: ignore[method-assign]
+    return module
 
 
 def reconstructDemo() -> tuple[list, object, object]:
@@ -167,7 +243,7 @@ def fill(form: QWidget) -> None:
     find("progressBar").setVisible(False)
     fits = " and ".join(f"{fit.coverage:.1%}" for fit in result.fits)
     find("statusLabel").setText(f"Done. The result covers {fits} of the masks.")
-    find("logGroupBox").collapse()
+    find("logGroupBox").setCollapsed(True)
     for name, kind in (("segmentation", "segmentation"), ("probability", "probability"), ("model", "surface")):
         find(f"{name}Selector").addItem(f"Demo view 0 {kind}")
     find("tableSelector").addItem("Demo view 0 reprojection fit")

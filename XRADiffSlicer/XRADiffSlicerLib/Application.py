@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -40,6 +40,35 @@ class Application:
         segmentation.GetDisplayNode().SetVisibility3D(True)
         if slicer.app.layoutManager() is not None:
             slicer.util.resetThreeDViews()
+
+    def showPicture(self, label: Any, png: bytes) -> None:
+        """Show a picture (PNG) in a label; nothing where it is empty."""
+        import qt
+
+        pixmap = qt.QPixmap()
+        if png:
+            pixmap.loadFromData(png)
+        label.setPixmap(pixmap)
+
+    def editSegmentation(self, segmentation: Any, image: Any) -> None:
+        """Open the Segment Editor with a segmentation on its image."""
+        slicer.util.setSliceViewerLayers(background=image, fit=False)
+        slicer.util.selectModule("SegmentEditor")
+        editor = slicer.modules.segmenteditor.widgetRepresentation().self().editor
+        editor.setSegmentationNode(segmentation)
+        editor.setSourceVolumeNode(image)
+
+    def settingWidgets(self, place: Any, rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
+        """Fill `place` with widgets for settings, see `SettingWidgets`; return them by name."""
+        from .SettingWidgets import fill
+
+        return fill(place, rows)
+
+    def setSetting(self, widget: Any, value: Any) -> None:
+        """Show `value` in a widget made by `settingWidgets`."""
+        from .SettingWidgets import show
+
+        show(widget, value)
 
     def showTable(self, view: Any, table: Any) -> None:
         """Show a table node in a qMRMLTableView."""

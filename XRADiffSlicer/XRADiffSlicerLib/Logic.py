@@ -19,12 +19,13 @@ from typing import Any
 
 from .Exchange import exportViews, readResultFolder, syntheticArguments, workerArguments
 from .Outputs import OutputNodes, fillOutputs
+from .RunLogic import RunLogic
 from .SyntheticCase import SyntheticNodes, loadSyntheticCase
 from .Views import viewsFromNodes
 from .Worker import Worker
 
 
-class ReconstructionLogic:
+class ReconstructionLogic(RunLogic):
     """Angiogram nodes in, output nodes out: in this process (scripts) or in a worker process (panel).
 
     :param launcher: starts processes; None for the one that suits where this runs (see `Launchers`).

@@ -105,13 +105,18 @@ def _grey(image: np.ndarray, name: str) -> np.ndarray:
     return colors[..., 0]
 
 
-def _asDisplayed(image: np.ndarray, node: Any) -> np.ndarray:
-    """Flip the array so that it reads as an axial slice view shows it (left is patient right, top is anterior)."""
+def flipsOf(node: Any) -> tuple[slice, slice]:
+    """Return what turns the array of an image into what an axial slice view shows (left is patient right, top is
+    anterior), and back."""
     matrix = vtk.vtkMatrix4x4()
     node.GetIJKToRASMatrix(matrix)
     columnsToRight = matrix.GetElement(0, 0) > 0
     rowsToAnterior = matrix.GetElement(1, 1) > 0
-    return image[:: -1 if rowsToAnterior else 1, :: -1 if columnsToRight else 1]
+    return slice(None, None, -1 if rowsToAnterior else 1), slice(None, None, -1 if columnsToRight else 1)
+
+
+def _asDisplayed(image: np.ndarray, node: Any) -> np.ndarray:
+    return image[flipsOf(node)]
 
 
 def _nameOf(node: Any) -> str:
@@ -174,6 +179,11 @@ def updateSegmentationFromSparse(node: Any, volume: SparseVolume) -> None:
     vtk_to_numpy(labelmap.GetPointData().GetScalars())[:] = (dense > 0).ravel(order="F")
     labelmap.SetGeometryFromImageToWorldMatrix(slicer.util.vtkMatrixFromArray(ijkToRasFromGrid(grid)))
 
+    setCoronarySegment(node, labelmap)
+
+
+def setCoronarySegment(node: Any, labelmap: Any) -> None:
+    """Make `labelmap` the coronary segment of the segmentation `node`; its other segments stay."""
     segmentation = node.GetSegmentation()
     old = segmentation.GetSegmentIdBySegmentName(SEGMENT_NAME)
     if old:

@@ -17,6 +17,7 @@ from .benchmark.command import add_parser as add_benchmark
 from .console import emit_json, progress_reporter
 from .errors import Cancelled, InputError, XRADiffError
 from .masks.command import add_parser as add_segmentation
+from .masks.frames_command import add_parser as add_frame_choice
 from .progress import Progress
 from .training.command import add_parser as add_training
 
@@ -70,6 +71,7 @@ def _parser() -> argparse.ArgumentParser:
     reconstruct.set_defaults(command=_reconstruct)
 
     _progress_options(add_segmentation(commands))
+    _progress_options(add_frame_choice(commands))
     _progress_options(add_training(commands))
     _progress_options(add_benchmark(commands))
 
