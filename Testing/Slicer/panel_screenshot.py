@@ -6,6 +6,7 @@ CTK are stand-ins that look alike, so the picture does not prove that Slicer's o
 
 from __future__ import annotations
 
+import ctypes
 import os
 import re
 import sys
@@ -34,6 +35,9 @@ from PySide6.QtWidgets import (
 MODULE = Path(__file__).resolve().parents[2] / "XRADiffSlicer"
 FORM = MODULE / "Resources" / "UI" / "XRADiffSlicer.ui"
 WIDTH = 440
+if sys.version_info < (3, 12):  # PySide6 6.12 takes these for immortal, as they are from 3.12 on, and lets them die
+    for constant in (None, True, False):
+        ctypes.c_ssize_t.from_address(id(constant)).value += 1 << 40
 
 
 class CollapsibleButton(QWidget):

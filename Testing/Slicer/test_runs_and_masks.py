@@ -49,6 +49,10 @@ def test_frames_without_times_count_as_usual(mrml):
 
 def test_what_is_known_of_a_run_stays_when_another_frame_is_shown(mrml):
     image = runNode("run", 3)
+    for index in range(3):  # as the frames of a synthetic case have it
+        Geometry.storeFacts(Runs.sequenceOf(image)[1].GetNthDataNode(index), FACTS, Geometry.FROM_JSON)
+    Runs.showFrame(image, 1)
+    assert Geometry.factsOf(image) == (FACTS, Geometry.FROM_JSON)
     Geometry.storeFacts(image, {**FACTS, "sid_mm": 1100.0}, Geometry.BY_HAND)
     Runs.showFrame(image, 2)
     assert Geometry.factsOf(image) == ({**FACTS, "sid_mm": 1100.0}, Geometry.BY_HAND)

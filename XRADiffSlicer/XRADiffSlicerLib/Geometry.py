@@ -113,7 +113,8 @@ def _known(node: Any, frame: int) -> tuple[dict[str, Any], dict[str, str]]:
 
 
 def _stored(node: Any, image: Any) -> dict[str, Any] | None:
-    for candidate in (node, homeOf(image) if image is not None else None, image):
+    own = node if node is not image else None  # a proxy volume's own attributes are those of the frame it shows
+    for candidate in (own, homeOf(image) if image is not None else None, image):
         if candidate is not None and candidate.GetAttribute(ATTRIBUTE):
             stored: dict[str, Any] = json.loads(candidate.GetAttribute(ATTRIBUTE))
             stored.setdefault("origins", dict.fromkeys(stored["facts"], stored.get("origin", BY_HAND)))

@@ -27,7 +27,9 @@ SECONDS_OF_UNIT = {"s": 1.0, "ms": 0.001}
 def sequenceOf(node: Any) -> tuple[Any, Any]:
     """Return the browser that drives the volume `node` and the sequence behind it, or two times None."""
     sequences = getattr(slicer.modules, "sequences", None)
-    browser = sequences.logic().GetFirstBrowserNodeForProxyNode(node) if sequences is not None and node else None
+    if sequences is None or node is None or node.GetScene() is None:
+        return None, None
+    browser = sequences.logic().GetFirstBrowserNodeForProxyNode(node)
     return (browser, browser.GetSequenceNode(node)) if browser is not None else (None, None)
 
 

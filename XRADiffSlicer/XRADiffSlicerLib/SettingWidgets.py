@@ -7,13 +7,11 @@ from typing import Any
 
 import qt
 
-DECIMALS = 4
-
 
 def fill(place: Any, rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
     """Replace what is in `place`, a widget with a layout, by a form of `rows`; return the widgets by name.
 
-    :param rows: see `SettingsForm`: name, label, toolTip, kind, choices, range, suffix and changed.
+    :param rows: see `SettingsForm`: name, label, toolTip, kind, choices, range, decimals, suffix and changed.
     """
     layout = place.layout()
     while layout.count():
@@ -60,7 +58,7 @@ def _widget(row: dict[str, Any]) -> Any:
     elif kind in ("int", "float"):
         widget = qt.QSpinBox() if kind == "int" else qt.QDoubleSpinBox()
         if kind == "float":
-            widget.setDecimals(DECIMALS)
+            widget.setDecimals(row["decimals"])
             widget.setSingleStep(0.1)
         widget.setRange(*row["range"])
         widget.setSuffix(row["suffix"])

@@ -59,6 +59,7 @@ class SettingsForm:
             "kind": "choice" if field["choices"] else field["type"],
             "choices": field["choices"],
             "range": (low, high),
+            "decimals": decimalsOf(field),
             "suffix": f" {unit}" if unit else "",
             "changed": lambda value: self._changed(name, value),
         }
@@ -73,6 +74,12 @@ def labelOf(name: str) -> str:
     """Return the words for a setting: its name without the unit."""
     words = name.removesuffix("_mm").replace("_", " ")
     return f"{words[:1].upper()}{words[1:]}:"
+
+
+def decimalsOf(field: dict[str, Any]) -> int:
+    """Return how many decimals a number needs: two, or as many as its default and its limits have."""
+    numbers = (field[name] for name in ("default", "minimum", "maximum"))
+    return max([2, *(len(f"{number:g}".partition(".")[2]) for number in numbers if isinstance(number, (int, float)))])
 
 
 def valueOf(field: dict[str, Any], value: Any) -> Any:

@@ -109,7 +109,7 @@ class ViewsSection:
             node, image = (form.node(parameters), form.image(parameters)) if parameters is not None else (None, None)
             drawable = idle and image is not None and image is node
             form.widget("loadGeometryButton").setEnabled(idle and node is not None)
-            form.widget("segmentButton").setEnabled(drawable)
+            form.widget("segmentButton").setEnabled(drawable and not isMask(image, frameOf(image)))
             form.widget("editMaskButton").setEnabled(idle and image is not None)
             form.widget("loadMaskButton").setEnabled(drawable)
             form.widget("maskSelector").setEnabled(drawable)
