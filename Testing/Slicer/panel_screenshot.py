@@ -286,6 +286,8 @@ def darken(application: QApplication) -> None:
         (QPalette.ColorRole.Highlight, "#3d7ebf"),
     ):
         palette.setColor(role, QColor(color))
+    for role in (QPalette.ColorRole.WindowText, QPalette.ColorRole.Text, QPalette.ColorRole.ButtonText):
+        palette.setColor(QPalette.ColorGroup.Disabled, role, QColor("#808080"))
     application.setPalette(palette)
 
 

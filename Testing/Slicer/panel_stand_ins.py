@@ -138,6 +138,9 @@ class Desktop:
     def showPicture(self, label, png):
         label.picture = png
 
+    def showImages(self, images):
+        self.images = images
+
     def editSegmentation(self, segmentation, image):
         self.edited = (segmentation, image)
 

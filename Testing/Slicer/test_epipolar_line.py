@@ -111,6 +111,14 @@ def test_cursor_is_followed_until_it_is_switched_off(views, mrml):
     assert drawn == []
 
 
+def test_mask_is_shown_over_its_own_image_alone(views):
+    from XRADiffSlicerLib import Masks
+
+    mask = Masks.newMask(views[1], 0, np.eye(*SHAPE, dtype=bool))
+    Masks.showMaskOfFrame(views[1], 0)
+    assert list(mask.GetDisplayNode().GetViewNodeIDs()) == ["vtkMRMLSliceNodeGreen"]
+
+
 def test_views_without_geometry_have_no_line(views, mrml):
     views[1].RemoveAttribute(Geometry.ATTRIBUTE)
     follower = EpipolarLine()

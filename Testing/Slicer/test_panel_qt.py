@@ -107,6 +107,8 @@ def test_from_grey_runs_to_apply_with_clicks(panel):
     assert not ui.applyButton.isEnabled()
     assert ui.statusLabel.text() == "View 1: No mask of frame 0 yet: segment it, draw it or load one."
     assert ui.frameSlider0.isVisible() and (ui.frameSlider0.maximum(), ui.frameSlider1.maximum()) == (5, 6)
+    ui.showViewsButton.click()
+    assert panel.application.images == images
     assert not ui.thumbnailLabel0.pixmap().isNull() and not ui.curveLabel0.isVisible()
 
     ui.proposeFramesButton.click()

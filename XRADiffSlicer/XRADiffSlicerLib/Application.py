@@ -50,9 +50,21 @@ class Application:
             pixmap.loadFromData(png)
         label.setPixmap(pixmap)
 
+    def showImages(self, images: Sequence[Any]) -> None:
+        """Show each image in a slice view of its own, as far as the layout has slice views."""
+        manager = slicer.app.layoutManager()
+        if manager is None:
+            return
+        for name, image in zip(manager.sliceViewNames(), images, strict=False):
+            logic = manager.sliceWidget(name).sliceLogic()
+            logic.GetSliceCompositeNode().SetBackgroundVolumeID(image.GetID())
+            logic.GetSliceNode().SetOrientationToAxial()
+            logic.FitSliceToAll()
+
     def editSegmentation(self, segmentation: Any, image: Any) -> None:
         """Open the Segment Editor with a segmentation on its image."""
         slicer.util.setSliceViewerLayers(background=image, fit=False)
+        segmentation.GetDisplayNode().RemoveAllViewNodeIDs()
         slicer.util.selectModule("SegmentEditor")
         editor = slicer.modules.segmenteditor.widgetRepresentation().self().editor
         editor.setSegmentationNode(segmentation)

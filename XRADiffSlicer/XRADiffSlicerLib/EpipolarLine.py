@@ -12,6 +12,7 @@ import vtk
 from .Geometry import geometryOf, imageNodeOf
 from .NodeConversion import flipsOf
 from .Runs import frameOf
+from .SliceViews import compositesBySlice, shows
 
 COLOR = (1.0, 0.75, 0.0)
 NAME = "XRADiffSlicer epipolar line"
@@ -60,9 +61,10 @@ class EpipolarLine:
         from xradiff.errors import InputError
 
         composites = compositesBySlice()
-        source = next((view for view in self._views if _shownIn(view, composites.get(_idOf(sliceNode)))), None)
+        under = composites.get(_idOf(sliceNode))
+        source = next((view for view in self._views if shows(under, imageNodeOf(view))), None)
         for target in self._views:
-            slices = [name for name, composite in composites.items() if _shownIn(target, composite)]
+            slices = [name for name, composite in composites.items() if shows(composite, imageNodeOf(target))]
             ends = None
             if source is not None and target is not source and _idOf(sliceNode) not in slices and slices:
                 try:
@@ -125,19 +127,6 @@ def positionOf(image: Any, pixel: Sequence[float]) -> np.ndarray:
     return np.array(matrix.MultiplyPoint((column, row, 0.0, 1.0))[:3])
 
 
-def compositesBySlice() -> dict[str, Any]:
-    """Return the composite node of each slice view by the slice node's ID."""
-    scene = slicer.mrmlScene
-    composites = scene.GetNodesByClass("vtkMRMLSliceCompositeNode")
-    found = {}
-    for index in range(composites.GetNumberOfItems()):
-        composite = composites.GetItemAsObject(index)
-        sliceNode = scene.GetNodeByID(f"vtkMRMLSliceNode{composite.GetLayoutName()}")
-        if sliceNode is not None:
-            found[sliceNode.GetID()] = composite
-    return found
-
-
 def _flipped(image: Any, pixel: np.ndarray) -> np.ndarray:
     """Array position <-> position as displayed."""
     sizes = _shapeOf(image)
@@ -150,10 +139,6 @@ def _flipped(image: Any, pixel: np.ndarray) -> np.ndarray:
 def _shapeOf(image: Any) -> tuple[int, int]:
     columns, rows, _slices = image.GetImageData().GetDimensions()
     return rows, columns
-
-
-def _shownIn(view: Any, composite: Any) -> bool:
-    return composite is not None and composite.GetBackgroundVolumeID() == imageNodeOf(view).GetID()
 
 
 def _idOf(node: Any) -> str:

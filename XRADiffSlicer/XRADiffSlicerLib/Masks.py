@@ -24,6 +24,7 @@ from .NodeConversion import (
     setCoronarySegment,
 )
 from .Runs import frameCount, frameImage, frameOf, homeOf
+from .SliceViews import showOnlyOver
 
 ROLE = "XRADiffSlicer.Mask"
 FRAME = "XRADiffSlicer.Frame"
@@ -108,12 +109,13 @@ def maskPixels(mask: Any) -> np.ndarray:
 
 
 def showMaskOfFrame(image: Any, frame: int) -> None:
-    """Show the mask of a frame over it, and hide those of other frames."""
+    """Show the mask of a frame over it, not over other images, and hide those of other frames."""
     chosen = maskOf(image, frame)
     for mask, _shown in masksOf(image):
         display = mask.GetDisplayNode()
         if display is not None and mask.IsA("vtkMRMLSegmentationNode"):
             display.SetVisibility(mask is chosen)
+            showOnlyOver(display, image)
 
 
 def isMask(image: Any, frame: int) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import xml.etree.ElementTree as ET
 from collections.abc import Callable
 from typing import Any
 
@@ -27,10 +28,13 @@ def loadForm(loadUI: Callable[[str], Any], resourcePath: Callable[[str], str], s
         getattr(places, place).layout().addWidget(section)
         section.setMRMLScene(scene)
     rows = slicer.util.childWidgetVariables(form).viewRowsWidget.layout()
+    path = resourcePath("UI/View.ui")
+    own = {widget.get("name") for widget in ET.parse(path).getroot().iter("widget")}
     for index in range(MOST_VIEWS):
-        row = loadUI(resourcePath("UI/View.ui"))
+        row = loadUI(path)
         for name, widget in list(vars(slicer.util.childWidgetVariables(row)).items()):
-            _number(name, widget, index)
+            if name in own:  # not the parts that widgets are made of
+                _number(name, widget, index)
         rows.addWidget(row)
         row.setMRMLScene(scene)
     return form
@@ -38,8 +42,6 @@ def loadForm(loadUI: Callable[[str], Any], resourcePath: Callable[[str], str], s
 
 def _number(name: str, widget: Any, index: int) -> None:
     """Give a widget of a view's row the row's number, and its parameter that of the view."""
-    if not name:
-        return
     widget.setObjectName(f"{name}{index}")
     if parameter := widget.property(PARAMETER):
         head, dot, member = str(parameter).partition(".")

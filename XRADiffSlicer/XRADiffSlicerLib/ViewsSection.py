@@ -37,6 +37,7 @@ class ViewsSection:
         ui.proposeFramesButton.clicked.connect(lambda *_args: self.onPropose())
         ui.segmentAllButton.clicked.connect(lambda *_args: self.onSegment(self.withoutMask()))
         ui.addViewButton.clicked.connect(lambda *_args: self.onAdd())
+        ui.showViewsButton.clicked.connect(lambda *_args: self.onShow())
         for form in self.forms:
             self._connect(form)
 
@@ -119,6 +120,7 @@ class ViewsSection:
             form.widget("removeViewButton").setEnabled(idle)
             form.widget("removeViewButton").setVisible(len(self.used) > FEWEST_VIEWS)
         self.ui.addViewButton.setEnabled(idle and len(self.used) < MOST_VIEWS)
+        self.ui.showViewsButton.setEnabled(any(form.image(parameters) is not None for form in self.used))
         proposing, segmenting = own and not self._waiting, own and bool(self._waiting)
         self.ui.proposeFramesButton.setText(_("Cancel") if proposing else _("Propose frames"))
         self.ui.proposeFramesButton.setEnabled(proposing or (idle and bool(self.runs())))
@@ -156,6 +158,12 @@ class ViewsSection:
         if image is not None and frame < frameCount(image):
             showFrame(image, frame)
             self.panel.onParametersModified()
+
+    def onShow(self) -> None:
+        """Show each view in a slice view of its own, where the epipolar line is drawn."""
+        images = [form.image(self.panel.parameters) for form in self.used]
+        self.panel.application.showImages([image for image in images if image is not None])
+        self.panel.onParametersModified()
 
     def onAdd(self) -> None:
         """Add a view."""
