@@ -99,13 +99,33 @@ def loadMask(image: Any, frame: int, path: str | Path) -> Any:
 
 
 def maskPixels(mask: Any) -> np.ndarray:
-    """Return the vessels (rows, columns) of a mask as displayed.
+    """Return the vessels (rows, columns) of a mask as displayed; not to be written to.
 
     :raises InputNodeError: it is not drawn on a single image or holds no segment.
     """
     if mask.IsA("vtkMRMLSegmentationNode"):
-        return maskFromSegmentation(mask)
+        return _pixels(mask.GetID(), _state(mask))
     return imageFromNode(mask) > 0
+
+
+@functools.lru_cache(maxsize=8)
+def _pixels(identifier: str, _state: tuple[int, ...]) -> np.ndarray:
+    """The panel asks often; decoding takes milliseconds."""
+    pixels = maskFromSegmentation(slicer.mrmlScene.GetNodeByID(identifier))
+    pixels.setflags(write=False)
+    return pixels
+
+
+def _state(mask: Any) -> tuple[int, ...]:
+    """What changes whenever the mask or the image under it does."""
+    segmentation, name = mask.GetSegmentation(), slicer.vtkSegmentationConverter.GetBinaryLabelmapRepresentationName()
+    labels = [
+        segmentation.GetNthSegment(index).GetRepresentation(name)
+        for index in range(segmentation.GetNumberOfSegments())
+    ]
+    times = [0 if one is None else int(one.GetMTime()) for one in labels]
+    image = imageNodeOf(mask)
+    return (int(segmentation.GetMTime()), *times, 0 if image is None else int(image.GetMTime()))
 
 
 def showMaskOfFrame(image: Any, frame: int) -> None:
