@@ -10,6 +10,7 @@ import os
 from types import SimpleNamespace
 
 import mrml_phantoms as phantoms
+import numpy as np
 import pytest
 
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
@@ -161,6 +162,13 @@ def test_edit_opens_the_mask_or_an_empty_one(panel):
     assert panel.ui.maskLabel0.text() == "The mask of frame 0 is empty."
     panel.ui.editMaskButton0.click()
     assert panel.application.edited[0] is mask and len(Masks.masksOf(images[0])) == 1
+
+
+def test_edit_of_an_image_that_is_a_mask_begins_with_it(panel):
+    choose(panel, [image("A"), image("B")])
+    panel.ui.editMaskButton0.click()
+    assert Masks.maskPixels(panel.application.edited[0]).tolist() == np.eye(4, dtype=bool).tolist()
+    assert panel.ui.maskLabel0.text() == "Mask: 4 pixels." and panel.ui.applyButton.isEnabled()
 
 
 def test_mask_of_another_image_can_be_chosen_and_taken_away(panel):

@@ -145,14 +145,18 @@ def isMask(image: Any, frame: int) -> bool:
 
 @functools.lru_cache(maxsize=64)
 def _isMask(identifier: str, frame: int, _modified: int) -> bool:
+    return imageAsMask(slicer.mrmlScene.GetNodeByID(identifier), frame) is not None
+
+
+def imageAsMask(image: Any, frame: int) -> np.ndarray | None:
+    """Return the vessels (rows, columns) of an image that is a mask itself, None of any other."""
     from xradiff.errors import InputError
     from xradiff.masks.binary import binary_mask
 
     try:
-        binary_mask(frameImage(slicer.mrmlScene.GetNodeByID(identifier), frame))
+        return binary_mask(frameImage(image, frame))
     except (InputError, InputNodeError):
-        return False
-    return True
+        return None
 
 
 def describeMask(node: Any) -> tuple[str, bool]:

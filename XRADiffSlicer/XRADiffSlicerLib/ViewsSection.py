@@ -10,7 +10,7 @@ import vtk
 from slicer.i18n import tr as _
 
 from .EpipolarLine import EpipolarLine
-from .Masks import describeMask, isMask, loadMask, maskOf, newMask
+from .Masks import describeMask, imageAsMask, isMask, loadMask, maskOf, newMask
 from .NodeConversion import InputNodeError
 from .Runs import frameCount, frameOf, headerOf, sequenceOf, showFrame
 from .Sections import MOST_VIEWS
@@ -211,13 +211,13 @@ class ViewsSection:
             self._try(lambda: self._drawn(index, loadMask(image, frameOf(image), path)))
 
     def onEdit(self, index: int) -> None:
-        """Open the mask of a view in the Segment Editor; an empty one where there is none."""
+        """Open the mask of a view in the Segment Editor; a copy of an image that is a mask, an empty one of others."""
         node, image = self.forms[index].node(self.panel.parameters), self.forms[index].image(self.panel.parameters)
         if image is None:
             return
         mask = node if node is not image else maskOf(image, frameOf(image))
         if mask is None or not mask.IsA("vtkMRMLSegmentationNode"):
-            mask = newMask(image, frameOf(image))
+            mask = newMask(image, frameOf(image), imageAsMask(image, frameOf(image)))
             self._drawn(index, mask)
             self.panel.refresh()
         self.panel.application.editSegmentation(mask, image)
