@@ -18,15 +18,16 @@ if TYPE_CHECKING:
 
 
 def exportViews(views: Sequence[AngiogramView], folder: Path) -> list[tuple[Path, Path]]:
-    """Write the image and the geometry of each view into `folder`; return the two paths of each."""
+    """Write the mask (the image where it has none) and the geometry of each view into `folder`; return both paths."""
     import SimpleITK as sitk
 
     files = []
     for index, view in enumerate(views):
-        pixels = np.ascontiguousarray(view.pixels)
+        image = view.pixels if view.mask is None else view.mask.astype(np.uint8) * np.uint8(255)
+        pixels = np.ascontiguousarray(image)
         suffix = ".png" if pixels.dtype in (np.uint8, np.uint16) else ".nrrd"
-        image, geometry = folder / f"view{index}{suffix}", folder / f"view{index}.json"
-        sitk.WriteImage(sitk.GetImageFromArray(pixels), str(image))
+        path, geometry = folder / f"view{index}{suffix}", folder / f"view{index}.json"
+        sitk.WriteImage(sitk.GetImageFromArray(pixels), str(path))
         taken = view.acquisition
         facts = {
             "primary_deg": taken.primary_deg,
@@ -39,7 +40,7 @@ def exportViews(views: Sequence[AngiogramView], folder: Path) -> list[tuple[Path
             "table_shift_mm": list(taken.table_shift_mm),
         }
         geometry.write_text(json.dumps(facts, indent=1), encoding="ascii")
-        files.append((image, geometry))
+        files.append((path, geometry))
     return files
 
 
