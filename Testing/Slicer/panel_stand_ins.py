@@ -91,6 +91,9 @@ class Widget:
     def clear(self):
         self.items, self.index = [], -1
 
+    def layout(self):
+        return SimpleNamespace(addWidget=lambda _widget: None)
+
     def blockSignals(self, blocked):
         return False
 

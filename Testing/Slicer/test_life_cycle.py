@@ -181,8 +181,6 @@ def widget(module, monkeypatch):
 def makeWidget(module, monkeypatch):
     """The widget as Slicer makes it (no main window, WITH_GENERIC_TESTS): with the forms' names and no Qt."""
     ui = SimpleNamespace(**{name: Widget() for name in NAMES})
-    for place in ("resultsCollapsibleButton", "installationCollapsibleButton"):
-        getattr(ui, place).layout = lambda: SimpleNamespace(addWidget=lambda _widget: None)
     form = SimpleNamespace(setMRMLScene=lambda _scene: None)
     monkeypatch.setattr(slicer.util, "loadUI", lambda _path: form, raising=False)
     monkeypatch.setattr(slicer.util, "childWidgetVariables", lambda _form: ui, raising=False)
