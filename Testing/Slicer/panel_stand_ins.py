@@ -1,4 +1,9 @@
-"""What stands around the panel in its tests: widgets, a logic and a desktop that only record."""
+"""What stands around the panel in its tests: widgets, a logic and a desktop that only record.
+
+What they do not prove: Widget: that Qt's widgets behave so (test_panel_qt.py runs the panel on real ones); Views: how
+Slicer's layout manager makes windows and draws in them (nodes, slice logics and layout node are real); Desktop:
+dialogs, the browser, the user's settings on disk, and what pip does (test_installation.py asks the real one once).
+"""
 
 from __future__ import annotations
 

@@ -92,6 +92,10 @@ OURS = ("XRADiffSlicerLib", "xradiff")
 def test_self_test_passes(module, monkeypatch, withPsutil):
     if not withPsutil:  # as in Slicer, which does not ship it
         monkeypatch.setitem(sys.modules, "psutil", None)
+    from XRADiffSlicerLib import Worker
+    from XRADiffSlicerLib.Launchers import ThreadLauncher
+
+    monkeypatch.setattr(Worker, "defaultLauncher", ThreadLauncher)  # the other one needs Slicer's event loop
     module.XRADiffSlicerTest().runTest()
 
 

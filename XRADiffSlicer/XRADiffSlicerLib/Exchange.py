@@ -86,14 +86,15 @@ def exportTruth(truth: Any, folder: Path) -> None:
     np.savez(folder / TRUTH_FILE, voxels=voxels, ijkToRas=ijkToRasOf(truth))
 
 
-def readResult(folder: Path, names: Sequence[str]) -> Contents:
-    """Read what the worker left in `folder`; views and fits get the `names`, which the files do not hold.
+def readResult(folder: Path, views: Sequence[AngiogramView]) -> Contents:
+    """Read what the worker left in `folder`; names and frames of `views`, which its files do not hold, come from here.
 
     :raises OSError, KeyError or ValueError: a file is missing or not as it should be.
     """
     contents = readContents(folder / CONTENTS_FOLDER)
-    for fit, view, name in zip(contents.facts["fits"], contents.facts["views"], names, strict=True):
-        fit["view_name"] = view["name"] = name
+    for fit, found, view in zip(contents.facts["fits"], contents.facts["views"], views, strict=True):
+        fit["view_name"] = found["name"] = view.name
+        found["frame"] = view.frame
     return contents
 
 

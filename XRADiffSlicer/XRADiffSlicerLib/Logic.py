@@ -120,7 +120,7 @@ class ReconstructionLogic(RunLogic):
 
         def finish() -> Steps:
             try:
-                contents = readResult(folder, [view.name for view in inputs])
+                contents = readResult(folder, inputs)
                 report = (result / "report.html").read_text(encoding="utf-8")
                 filling = Filling(contents, nodes[0], outputs, nodes, report)
                 yield from filling.steps()
