@@ -11,12 +11,14 @@ VENV_TEST := $(CACHE)/test-$(KEY)
 PIP := -m pip install --quiet --disable-pip-version-check --constraint $(CONSTRAINTS)
 OUT ?= xradiff-demo
 JOBS ?= 2
+PLATFORM ?= linux
+OFFLINE ?= XRADiffSlicer-offline
 CORE := PYTHONPATH=XRADiffSlicer
 
-.PHONY: help demo test lint types bench sample package clean
+.PHONY: help demo test lint types bench sample package package-offline clean
 
 help:  ## list the targets
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
 
 demo: $(VENV_RUN)/.ready  ## reconstruct the bundled case into xradiff-demo/ (pictures and report.html)
 	$(CORE) $(VENV_RUN)/bin/python -m xradiff demo --out $(OUT)
@@ -40,8 +42,12 @@ sample: $(VENV_RUN)/.ready  ## make the bundled sample case again
 package:  ## the extension as a zip of the committed files, to unpack anywhere and add to Slicer's module paths
 	git archive --format=zip --prefix=XRADiffSlicer/ -o XRADiffSlicer.zip HEAD XRADiffSlicer README.md LICENSE.txt
 
+package-offline: package  ## the zip, wheels for a Slicer without network (PLATFORM=linux|windows|macos) and the weights
+	$(PYTHON) Testing/Packaging/offline_package.py --platform $(PLATFORM) --out $(OFFLINE)
+	cp XRADiffSlicer.zip $(OFFLINE)
+
 clean:  ## remove what the targets above made in the tree
-	rm -rf $(OUT) XRADiffSlicer.zip .mypy_cache .ruff_cache .pytest_cache
+	rm -rf $(OUT) $(OFFLINE) XRADiffSlicer.zip .mypy_cache .ruff_cache .pytest_cache
 
 define make_venv
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed, this is " + sys.version.split()[0] + "; try: make PYTHON=python3.12")'

@@ -31,14 +31,19 @@ class XRADiffSlicer(ScriptedLoadableModule):
             "backprojected coronary angiography X-ray images (2025). The clinical pair in Sample Data is theirs "
             '(<a href="https://github.com/cvlab-ai/xra-diff">github.com/cvlab-ai/xra-diff</a>, MIT licence).'
         )
-        slicer.app.connect("startupCompleted()", registerSampleData)
+        slicer.app.connect("startupCompleted()", onStartup)
 
 
-def registerSampleData():
-    """Add the samples to the Sample Data module."""
+def onStartup():
+    """Add the samples to the Sample Data module and our layouts; come back after a restart that installed packages."""
+    from XRADiffSlicerLib.Application import Application
+    from XRADiffSlicerLib.Installation import interruptedMethod
     from XRADiffSlicerLib.SampleData import registerSamples
 
     registerSamples()
+    Application().registerLayouts()
+    if interruptedMethod(Application()) and slicer.util.mainWindow() is not None:
+        slicer.util.selectModule("XRADiffSlicer")
 
 
 class XRADiffSlicerWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
@@ -52,11 +57,11 @@ class XRADiffSlicerWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
 
     def setup(self):
         super().setup()
+        from XRADiffSlicerLib.Sections import loadForm
         from XRADiffSlicerLib.Widget import Panel
 
-        form = slicer.util.loadUI(self.resourcePath("UI/XRADiffSlicer.ui"))
+        form = loadForm(slicer.util.loadUI, self.resourcePath, slicer.mrmlScene)
         self.layout.addWidget(form)
-        form.setMRMLScene(slicer.mrmlScene)
         self.logic = XRADiffSlicerLogic()
         self.panel = Panel(slicer.util.childWidgetVariables(form), self.logic)
         self.addObserver(slicer.mrmlScene, slicer.mrmlScene.StartCloseEvent, self.onSceneStartClose)

@@ -19,9 +19,7 @@ from xradiff.reconstruction.methods.sparse_diffusion.config import SparseDiffusi
 from xradiff.reconstruction.methods.sparse_diffusion.method import load_denoiser, probabilities_of
 from xradiff.reconstruction.methods.sparse_diffusion.recipe import Recipe
 from xradiff.resources import resource
-from xradiff.synthetic.case import draw_case
-from xradiff.training.mixtures import MIXTURES, aligned
-from xradiff.training.truth import TreeTruth
+from xradiff.training.mixtures import MixedCases
 from xradiff.weights import open_weights, read_tensors, save_weights
 
 SEED = 990_010
@@ -37,19 +35,15 @@ def main() -> None:
     weights = open_weights(options.weights, "sparse_diffusion")
     recipe = replace(Recipe.from_json(weights.recipe), threshold=0.5)
     network, scores = load_denoiser(weights, recipe, "cpu"), []
-    kinds = MIXTURES["broad"]
-    shares = np.array([kind.share for kind in kinds])
+    mixture = MixedCases("broad", SEED, options.cases)
     for number in range(options.cases):
-        chance = np.random.default_rng((SEED, number))
-        kind = kinds[chance.choice(len(kinds), p=shares / shares.sum())]
-        drawn = draw_case(kind.options, SEED, number)
-        views = aligned(drawn, chance) if kind.aligned else drawn.views
-        case = prepare_case(views, recipe.spacing_mm, MOVED_TOLERANCE_MM if kind.aligned else 0.0)
+        views, truth = mixture.case(number)
+        case = prepare_case(views, recipe.spacing_mm, MOVED_TOLERANCE_MM if mixture.kind(number).aligned else 0.0)
         answer = probabilities_of(
-            network, case, ReconstructionInputs(tuple(views), 0.5), recipe, SparseDiffusionConfig(),
+            network, case, ReconstructionInputs(views, 0.5), recipe, SparseDiffusionConfig(),
             generator=np.random.default_rng(0), progress=silent,
         ).mean(axis=0)  # fmt: skip
-        scores.append(dices(answer, case.voxels, TreeTruth(drawn.subject.tree)))
+        scores.append(dices(answer, case.voxels, truth))
     means = np.mean(scores, axis=0)
     best = float(np.round(THRESHOLDS[means.argmax()], 2))
     print({f"{threshold:.2f}": round(float(dice), 4) for threshold, dice in zip(THRESHOLDS, means, strict=True)})

@@ -7,14 +7,22 @@ import math
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
+from torch.nn.functional import binary_cross_entropy_with_logits
 from xradiff.errors import InputError
+from xradiff.progress import silent
+from xradiff.reconstruction.cube_networks import soft_dice_loss
+from xradiff.reconstruction.interface import ReconstructionInputs
+from xradiff.reconstruction.methods.gan.config import GanConfig
+from xradiff.reconstruction.methods.gan.method import Gan
 from xradiff.reconstruction.methods.gan.network import Critic3D, Generator3D
 from xradiff.reconstruction.methods.gan.recipe import Recipe
 from xradiff.reconstruction.methods.gan.training import GanTraining, gradient_penalty
 
 sys.path.append(str(Path(__file__).parent))
+from shipped_weights import dice_beside_backprojection
 from small_networks import SMALL_GAN
 
 
@@ -78,6 +86,16 @@ def test_generator_loss_by_hand(training, batch):
         torch.testing.assert_close(training.loss("generator", batch, chance()), expected)
 
 
+def test_overlap_adds_cross_entropy_and_soft_dice(training, batch):
+    with torch.no_grad():
+        logits, volume = training.network(batch["backprojection"]), batch["volume"]
+        more = binary_cross_entropy_with_logits(logits, volume) + soft_dice_loss(logits.sigmoid(), volume)
+        plain = training.loss("generator", batch, chance())
+        other = GanTraining(dataclasses.replace(SMALL_GAN, overlap=20.0))
+        other.module.load_state_dict(training.module.state_dict())
+        torch.testing.assert_close(other.loss("generator", batch, chance()), plain + 20 * more)
+
+
 def test_critic_learns_to_tell_true_from_made(training, batch):
     optimiser, given = training.optimiser("critic"), batch["backprojection"]
     made = training.network(given).sigmoid().detach()
@@ -125,6 +143,7 @@ def test_every_layer_is_used():
     [
         ({"size": 24}, "multiple of 16"),
         ({"critic_turns": 0}, "critic_turns"),
+        ({"overlap": -1}, "overlap"),
         ({"critic_channels": "7"}, "multiples of 8"),
     ],
 )
@@ -156,3 +175,14 @@ def test_interrupted_training_gives_the_same_numbers(tmp_path):
     train("gan", source, config, tmp_path / "parts", settings=dict(settings))
     whole, parts = (load_file(tmp_path / name / "last.safetensors") for name in ("whole", "parts"))
     assert all(torch.equal(whole[name], parts[name]) for name in whole)
+
+
+def reconstruct(views, **config):
+    inputs = ReconstructionInputs(tuple(views), spacing_mm=1.0)
+    return Gan().reconstruct(inputs, GanConfig(**config), generator=np.random.default_rng(0), progress=silent)
+
+
+@pytest.mark.parametrize(("number", "side"), [(0, "left"), (1, "right")])
+def test_shipped_weights_beat_the_backprojection(number, side):
+    found, given = dice_beside_backprojection(reconstruct, "gan_both", side, number)
+    assert found > 1.1 * given

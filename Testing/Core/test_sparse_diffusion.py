@@ -28,6 +28,7 @@ from xradiff.reconstruction.methods.sparse_diffusion.case import hull_values, pr
 from xradiff.reconstruction.methods.sparse_diffusion.config import SparseDiffusionConfig
 from xradiff.reconstruction.methods.sparse_diffusion.connect import connect_parts
 from xradiff.reconstruction.methods.sparse_diffusion.example import SparseExample, conditions_of, conditions_of_case
+from xradiff.reconstruction.methods.sparse_diffusion.features import WALL
 from xradiff.reconstruction.methods.sparse_diffusion.layers import DownSample, SubmanifoldConv, UpSample
 from xradiff.reconstruction.methods.sparse_diffusion.mask_guidance import SHARPNESS, STRENGTH, MaskRays
 from xradiff.reconstruction.methods.sparse_diffusion.method import SparseDiffusion
@@ -162,6 +163,34 @@ def test_a_straight_tube_tells_its_radius_and_direction():
     assert abs(vectors[:, 2] @ axis) > 0.995
 
 
+def test_two_views_of_a_straight_tube_imply_its_wall():
+    """Also at voxels that do not lie on the axis, in planes that are not perpendicular."""
+    axis = np.array([0.3, 0.2, 1.0]) / np.linalg.norm([0.3, 0.2, 1.0])
+    views = tube_views(np.linspace(-25, 25, 80)[:, None] * axis, 2.0)
+    case = prepare_case(views, 0.5, tolerance_mm=1.0)
+    children = case.voxels.children_lps_mm()
+    along = children @ axis
+    true = np.linalg.norm(children - along[..., None] * axis, axis=2) - 2.0
+    near = (np.abs(along) < 15).all(axis=1) & (true.min(axis=1) < 0.5)
+    wall = case.features.shared[:, WALL][near]
+    assert np.abs(wall - true[near]).mean() < 0.12 and np.corrcoef(wall.ravel(), true[near].ravel())[0, 1] > 0.95
+    hull = case.features.single[..., :8].max(axis=0)[near]
+    assert (true[near][hull < -0.05] > 0.1).any()  # corners that both masks allow ...
+    assert ((wall < 0) == (true[near] < 0)).mean() > ((hull < 0) == (true[near] < 0)).mean()  # ... and this does not
+
+
+def test_the_calibre_wavers_less_along_a_vessel_than_the_radius():
+    axis = np.array([1.0, 0.15, 0.0])
+    maps = vessel_maps(tube_views(np.linspace(-20, 20, 80)[:, None] * axis, 1.5)[0])
+    ends = maps.camera.project(np.array([[-15.0], [15.0]]) * axis).astype(int)
+    middle = np.zeros(SHAPE, dtype=bool)
+    middle[:, slice(*sorted(ends[:, 1]))] = True
+    inside = (maps.cone.distance_px < 0) & middle
+    millimetres = maps.camera.pixel_size_mm(750.0)
+    calibre, radius = maps.calibre_px[inside] * millimetres, maps.radius_px[inside] * millimetres
+    assert calibre.std() < 0.5 * radius.std() and calibre.mean() == pytest.approx(1.5, abs=0.15)
+
+
 def test_edge_distance_and_tangent_of_a_mask():
     views = tube_views(np.linspace(-25, 25, 80)[:, None] * np.array([1.0, 0, 0]), 2.0)
     maps = vessel_maps(views[0])
@@ -280,7 +309,7 @@ def test_mask_guidance_explains_what_is_unexplained(drawn, prepared):
 
 def test_examples_count_every_true_voxel(drawn):
     example = SparseExample(0.5)(drawn.views, TreeTruth(drawn.subject.tree))
-    grid = prepare_case(drawn.views, 0.5, float(example["shared"][0, -2])).voxels.fine
+    grid = prepare_case(drawn.views, 0.5, float(example["shared"][0, 18])).voxels.fine
     total = len(TreeTruth(drawn.subject.tree).voxels(grid).indices)
     assert float(example["volume"].sum() + example["missed"]) == total
     assert float(example["missed"]) < 0.1 * total and example["side"].item() == 2

@@ -14,16 +14,17 @@ from xradiff.datatypes import VolumeGrid
 from xradiff.errors import InputError, MissingDependencyError
 from xradiff.progress import silent
 from xradiff.reconstruction.backprojection import backprojection_cube, cube_around
-from xradiff.reconstruction.cube_networks import LEAST
+from xradiff.reconstruction.cube_networks import LEAST, soft_dice_loss
 from xradiff.reconstruction.interface import ReconstructionInputs
 from xradiff.reconstruction.methods.unet3d.config import Unet3dConfig
 from xradiff.reconstruction.methods.unet3d.method import Unet3d
 from xradiff.reconstruction.methods.unet3d.network import VesselUNet3D
 from xradiff.reconstruction.methods.unet3d.recipe import Recipe
-from xradiff.reconstruction.methods.unet3d.training import Unet3dTraining, soft_dice_loss
+from xradiff.reconstruction.methods.unet3d.training import Unet3dTraining
 from xradiff.weights import save_weights
 
 sys.path.append(str(Path(__file__).parent))
+from shipped_weights import dice_beside_backprojection
 from small_networks import SMALL_UNET, write_unet3d
 
 CENTRE, RADIUS = np.array([10.0, -15.0, 5.0]), 6.0
@@ -186,23 +187,7 @@ def test_weights_that_give_no_numbers_are_refused(views, tmp_path):
         reconstruct(views, weights=str(tmp_path / "nan.safetensors"))
 
 
-def test_shipped_weights_beat_the_backprojection(repository):
-    """On two new generated cases; the voxels that a vessel touches are the truth."""
-    from xradiff.quantification import dice
-    from xradiff.synthetic.case import CaseOptions, draw_case
-    from xradiff.synthetic.tubes import occupancy, tubes_of
-
-    path = repository / "XRADiffSlicer" / "Resources" / "Models" / "unet3d_both.safetensors"
-    assert path.stat().st_size < 16e6
-    for number, side in enumerate(("left", "right")):
-        case = draw_case(CaseOptions(side=side), 2_000_003, number)
-        found = reconstruct(case.views, weights=str(path)).volume
-        cube = backprojection_cube(case.views, found.grid.shape[0], found.grid.spacing_mm[0])
-        fine = VolumeGrid.centred(
-            np.multiply(found.grid.shape, 2), found.grid.spacing_mm[0] / 2, cube.grid.centre_lps_mm
-        )
-        true = np.zeros(found.grid.shape, dtype=bool)
-        true[tuple((occupancy(tubes_of(case.subject.tree), fine).indices // 2).T)] = True
-        answer = np.zeros(found.grid.shape, dtype=bool)
-        answer[tuple(found.indices[found.values >= 0.5].T)] = True
-        assert dice(answer, true) > 1.5 * dice(cube.values >= 0.5, true)
+@pytest.mark.parametrize(("number", "side"), [(0, "left"), (1, "right")])
+def test_shipped_weights_beat_the_backprojection(number, side):
+    found, given = dice_beside_backprojection(reconstruct, "unet3d_both", side, number)
+    assert found > 1.5 * given

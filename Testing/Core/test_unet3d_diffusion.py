@@ -17,6 +17,7 @@ from xradiff.geometry.camera import camera_from
 from xradiff.progress import silent
 from xradiff.reconstruction.interface import ReconstructionInputs
 from xradiff.reconstruction.methods.unet3d_diffusion import conditions, convert, cost, method, published, sampling
+from xradiff.reconstruction.methods.unet3d_diffusion import network as network_file
 from xradiff.reconstruction.methods.unet3d_diffusion.config import Unet3dDiffusionConfig
 from xradiff.reconstruction.methods.unet3d_diffusion.method import Unet3dDiffusion, probabilities
 from xradiff.reconstruction.methods.unet3d_diffusion.network import Condition, NoisePredictor3D, empty_network
@@ -30,8 +31,14 @@ from xradiff.training.loop import train
 from xradiff.weights import open_weights, read_tensors
 
 sys.path.append(str(Path(__file__).parent))
+from shipped_weights import dice_beside_backprojection
 from small_networks import TINY, believer, write_believer
 
+VESSELS = {
+    "network": dataclasses.replace(TINY, patch=2, vessels=True, encoder_norm="instance"),
+    "prediction": "sample",
+    "zero_terminal_snr": True,
+}
 SPHERE = (10.0, -15.0, 5.0)
 
 
@@ -87,7 +94,18 @@ def test_the_published_cube_is_fixed():
 
 @pytest.mark.parametrize(
     "wrong",
-    [{"channels": (8, 10)}, {"attention": (True,)}, {"size": 0}, {"views": 9}, {"head_size": 3}, {"layers": 1}],
+    [
+        {"patch": 3},
+        {"patch": 0},
+        {"encoder_norm": "layer"},
+        {"vessels": True},
+        {"channels": (8, 10)},
+        {"attention": (True,)},
+        {"size": 0},
+        {"views": 9},
+        {"head_size": 3},
+        {"layers": 1},
+    ],
 )
 def test_impossible_networks_are_refused(wrong):
     with pytest.raises(InputError):
@@ -142,6 +160,60 @@ def test_the_believers_answer_is_what_it_says():
     torch.testing.assert_close(found, expected, atol=1e-4, rtol=1e-4)
 
 
+@pytest.mark.parametrize("patch", [1, 2, 4])
+def test_patches_enter_as_channels_and_come_back(patch):
+    volume = torch.arange(2 * 2 * 8**3, dtype=torch.float32).view(2, 2, 8, 8, 8)
+    parts = network_file._into_patches(volume, patch)
+    assert parts.shape == (2, 2 * patch**3, *(8 // patch,) * 3)
+    assert torch.equal(network_file._from_patches(parts, patch), volume)
+    block = volume[1, 1, :patch, patch : 2 * patch, -patch:] if patch < 8 else None
+    assert torch.equal(parts[1, patch**3 :, 0, 1, -1], block.flatten())
+
+
+def test_a_patched_network_works_on_fewer_places():
+    torch.manual_seed(0)
+    network = NoisePredictor3D(dataclasses.replace(TINY, patch=2)).eval().requires_grad_(False)
+    volume, places = torch.rand(1, 1, 16, 16, 16), []
+    network.unet.conv_in.register_forward_hook(lambda layer, given, answer: places.append(given[0].shape))
+    found = network(torch.randn_like(volume), torch.tensor([5]), network.encode(volume, torch.rand(1, 2, 20, 20)))
+    assert found.shape == volume.shape
+    assert places == [(8, 16, 8, 8)]  # frames x channels x rows x columns
+    assert cost.memory_bytes(network.config) < cost.memory_bytes(TINY)
+
+
+def test_an_untrained_network_of_vessels_answers_with_the_backprojection():
+    network = NoisePredictor3D(VESSELS["network"]).eval().requires_grad_(False)
+    noisy, volume, time = torch.randn(1, 1, 16, 16, 16), torch.rand(1, 1, 16, 16, 16), torch.tensor([999])
+    condition = network.encode(volume, torch.rand(1, 2, 20, 20))
+    torch.testing.assert_close(network(noisy, time, condition), 8 * (volume - 0.5))
+    torch.testing.assert_close(network.predict(noisy, time, condition), torch.sigmoid(8 * (volume - 0.5)))
+    plain = believer()
+    assert torch.equal(plain.predict(noisy, time, condition), plain(noisy, time, condition))
+
+
+def test_pure_noise_disturbs_no_network_of_vessels():
+    """Without a squared cosine left of the signal at the last time step, the answer is the same for any noise."""
+    torch.manual_seed(0)
+    network = NoisePredictor3D(VESSELS["network"]).eval().requires_grad_(False)
+    torch.nn.init.normal_(network.unet.conv_out.weight)
+    condition = network.encode(torch.rand(1, 1, 16, 16, 16), torch.rand(1, 2, 20, 20))
+    first, second = torch.randn(2, 1, 1, 16, 16, 16)
+    for time, same in ((999, True), (500, False)):
+        answers = [network(noisy, torch.tensor([time]), condition) for noisy in (first, second)]
+        assert torch.allclose(*answers, atol=1e-4) == same
+    kept = NoiseSchedule(prediction="sample", zero_terminal_snr=True).ddim().alphas_cumprod.sqrt()
+    formula = torch.cos(torch.pi / 2 * (torch.arange(1000) + 1) / 1000)
+    torch.testing.assert_close(formula, kept, atol=0.03, rtol=0)
+
+
+@pytest.mark.parametrize(("norm", "alone"), [("batch", False), ("instance", True)])
+def test_instance_norm_keeps_the_cases_of_a_training_batch_apart(norm, alone):
+    torch.manual_seed(0)
+    encoder = NoisePredictor3D(dataclasses.replace(TINY, encoder_norm=norm)).backprojection_encoder.train()
+    volumes = torch.rand(2, 1, 16, 16, 16) * torch.tensor([1.0, 0.1]).view(2, 1, 1, 1, 1)
+    assert torch.allclose(encoder(volumes)[:1], encoder(volumes[:1]), atol=1e-5) == alone
+
+
 def test_nothing_in_the_loop_reads_a_value_back_from_the_device():
     """A tensor on the meta device has no values: whatever waits for one fails."""
     network = empty_network(TINY)
@@ -166,7 +238,7 @@ def batch(cases=4):
 
 def training(**options):
     torch.manual_seed(0)
-    return DiffusionTraining(Recipe(network=TINY, view_size=20), **options)
+    return DiffusionTraining(Recipe(**{"network": TINY, "view_size": 20} | options))
 
 
 def test_every_parameter_that_can_learn_does():
@@ -180,9 +252,7 @@ def test_every_parameter_that_can_learn_does():
 
 @pytest.mark.parametrize("prediction", ["epsilon", "sample", "v_prediction"])
 def test_the_loss_is_the_error_of_the_prediction(prediction):
-    torch.manual_seed(0)
-    recipe = Recipe(network=TINY, view_size=20, prediction=prediction, zero_terminal_snr=prediction != "epsilon")
-    task = DiffusionTraining(recipe, drop_probability=0).eval()
+    task = training(prediction=prediction, zero_terminal_snr=prediction != "epsilon", drop_probability=0).eval()
     given, chance = batch(), torch.Generator().manual_seed(3)
     times = torch.randint(0, 1000, (4,), generator=chance)
     noise = torch.randn(given["volume"].shape, generator=chance)
@@ -193,6 +263,54 @@ def test_the_loss_is_the_error_of_the_prediction(prediction):
     target = {"epsilon": noise, "sample": given["volume"], "v_prediction": velocity}[prediction]
     expected = (task.network(noisy, times, condition) - target).square().mean()
     torch.testing.assert_close(task.loss(given, torch.Generator().manual_seed(3)), expected)
+
+
+def test_the_loss_of_vessels_is_cross_entropy_and_soft_dice():
+    task, given = training(**VESSELS, drop_probability=0, pure_noise=1).eval(), batch()
+    torch.nn.init.normal_(task.network.unet.conv_out.weight, std=0.02)
+    noise = torch.randn(given["volume"].shape, generator=after_times())
+    condition = task.network.encode(given["backprojection"], given["views"])
+    p, v = task.network.predict(noise, torch.full((4,), 999), condition), given["volume"]
+    entropy = -(v * p.log() + (1 - v) * (1 - p).log()).mean()
+    overlap = 2 * (p * v).sum((1, 2, 3, 4)) + 1
+    total = (p.square() + v.square()).sum((1, 2, 3, 4)) + 1
+    expected = entropy + 1 - (overlap / total).mean()
+    torch.testing.assert_close(task.loss(given, torch.Generator().manual_seed(3)), expected, atol=1e-4, rtol=1e-4)
+
+
+def after_times():
+    """The generator of seed 3 after four time steps and who is shown pure noise were drawn from it."""
+    chance = torch.Generator().manual_seed(3)
+    torch.randint(0, 1000, (4,), generator=chance)
+    torch.rand(4, generator=chance)
+    return chance
+
+
+@pytest.mark.parametrize("share", [0.0, 0.75, 1.0])
+def test_the_share_of_pure_noise_is_shown_the_last_time_step(share):
+    task, seen = training(pure_noise=share), []
+    task.network.forward = lambda noisy, times, condition: seen.append(times) or noisy
+    task.network.encode = lambda backprojection, views: None
+    chance = torch.Generator().manual_seed(0)
+    for _ in range(100):
+        task.loss(batch(), chance)
+    times = torch.cat(seen)
+    assert abs(float((times == 999).float().mean()) - share) < 0.06
+    others = times[times < 999].float()
+    assert share == 1 or 400 < float(others.mean()) < 600  # the others are drawn from all
+
+
+def test_dropout_is_the_recipes():
+    for share in (0.1, 0.0):
+        found = {module.p for module in training(dropout=share).modules() if isinstance(module, torch.nn.Dropout)}
+        assert found == {0.0, share}  # attention has none
+
+
+def test_the_papers_training_is_the_default():
+    recipe = Recipe()
+    assert (recipe.prediction, recipe.guidance, recipe.steps, recipe.quantile) == ("epsilon", 7.5, 10, 0.99)
+    assert (recipe.drop_probability, recipe.pure_noise, recipe.dropout) == (0.1, 0.0, 0.1)
+    assert (recipe.network.patch, recipe.network.vessels, recipe.network.encoder_norm) == (1, False, "batch")
 
 
 def test_a_loss_that_is_no_number_leaves_the_last_good_checkpoint(tmp_path, monkeypatch):
@@ -766,3 +884,9 @@ def test_the_converter_is_a_command(tmp_path, weights, capsys):
     assert convert.main([str(tmp_path / "x.ckpt"), "--side", "both"]) == 2
     error = capsys.readouterr().err
     assert error.startswith("xradiff: ") and error.count("\n") == 1
+
+
+@pytest.mark.parametrize(("number", "side"), [(0, "left"), (1, "right")])
+def test_shipped_weights_beat_the_backprojection(number, side):
+    found, given = dice_beside_backprojection(reconstruct, "unet3d_diffusion_both", side, number)
+    assert found > 1.1 * given

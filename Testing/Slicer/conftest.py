@@ -28,6 +28,8 @@ LOGICS = {
     "segmentations": "vtkSlicerSegmentationsModuleLogic",
     "sequences": "vtkSlicerSequencesLogic",
     "subjecthierarchy": "vtkSlicerSubjectHierarchyModuleLogic",
+    "cameras": "vtkSlicerCamerasModuleLogic",
+    "colors": "vtkSlicerColorLogic",
 }
 
 
@@ -163,10 +165,16 @@ module("SampleData", SampleDataLogic=SampleDataLogic)
 
 
 @pytest.fixture
-def mrml(monkeypatch):
+def applicationLogic():
+    """The real logic of the application, without a scene."""
+    return slicer.vtkSlicerApplicationLogic()
+
+
+@pytest.fixture
+def mrml(monkeypatch, applicationLogic):
     """An empty scene as `slicer.mrmlScene`, with `slicer.modules.NAME.logic()` for LOGICS."""
     scene = slicer.vtkMRMLScene()
-    app = slicer.vtkSlicerApplicationLogic()
+    app = applicationLogic
     app.SetMRMLScene(scene)
     color = app.GetColorLogic()
     color.SetMRMLScene(scene)
@@ -175,8 +183,8 @@ def mrml(monkeypatch):
     logics = {}
     for name, cls in LOGICS.items():
         logics[name] = getattr(slicer, cls)()
-        logics[name].SetMRMLScene(scene)
         logics[name].SetMRMLApplicationLogic(app)
+        logics[name].SetMRMLScene(scene)
     modules = {name: types.SimpleNamespace(logic=lambda logic=logic: logic) for name, logic in logics.items()}
     monkeypatch.setattr(slicer, "mrmlScene", scene, raising=False)
     monkeypatch.setattr(slicer, "modules", types.SimpleNamespace(**modules), raising=False)

@@ -52,6 +52,13 @@ elif SCRIPT == "nothing":
 elif SCRIPT == "polite":
     say(type="progress", fraction=0.1, message="working")
     waitForCancel(60)
+elif SCRIPT == "orphan":  # dies and leaves a child behind in its group
+    os.setpgid(0, 0)
+    child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"], stdout=subprocess.DEVNULL)
+    say(type="started", pid=os.getpid())
+    say(type="progress", fraction=0.1, message=str(child.pid))
+    time.sleep(0.2)
+    os.kill(os.getpid(), signal.SIGSEGV)
 elif SCRIPT == "deaf":
     child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
     say(type="progress", fraction=0.1, message=str(child.pid))

@@ -46,6 +46,7 @@ def result(uncertainty: SparseVolume | None = None) -> SimpleNamespace:
         segmentation=corner(),
         surface=tetrahedron(),
         fits=fits(),
+        views=(),
         warnings=("Take care.",),
     )
 

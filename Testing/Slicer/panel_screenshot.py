@@ -1,6 +1,6 @@
 """Draw the panel after a run on the bundled case: python Testing/Slicer/panel_screenshot.py OUT.png [light|dark].
 
-The form is the real Resources/UI/XRADiffSlicer.ui; Qt is real (PySide6, offscreen). Widgets of Slicer and
+The forms are the real ones of Resources/UI; Qt is real (PySide6, offscreen). Widgets of Slicer and
 CTK are stand-ins that look alike, so the picture does not prove that Slicer's own widgets behave.
 """
 
@@ -10,6 +10,7 @@ import os
 import re
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 
@@ -30,12 +31,14 @@ from PySide6.QtWidgets import (
 )
 
 MODULE = Path(__file__).resolve().parents[2] / "XRADiffSlicer"
-FORM = MODULE / "Resources" / "UI" / "XRADiffSlicer.ui"
+FORMS = MODULE / "Resources" / "UI"
 WIDTH = 440
 
 
 class CollapsibleButton(QWidget):
     """Stand-in for ctkCollapsibleButton: a heading above its contents."""
+
+    contentsCollapsed = Signal(bool)
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -68,9 +71,20 @@ class SliderWidget(QWidget):
         super().__init__(parent)
         row = QHBoxLayout(self)
         row.setContentsMargins(0, 0, 0, 0)
-        row.addWidget(QSlider(Qt.Orientation.Horizontal, self))
-        row.addWidget(QDoubleSpinBox(self))
+        self.slider, self.number = QSlider(Qt.Orientation.Horizontal, self), QDoubleSpinBox(self)
+        row.addWidget(self.slider)
+        row.addWidget(self.number)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+
+    def showValue(self, value: float, decimals: int) -> None:
+        """Show a value between the limits that the form gives."""
+        low, high = float(self.property("minimum")), float(self.property("maximum"))
+        self.number.setDecimals(decimals)
+        self.number.setRange(low, high)
+        self.number.setSuffix(self.property("suffix") or "")
+        self.number.setValue(value)
+        self.slider.setRange(0, 1000)
+        self.slider.setValue(round(1000 * (value - low) / (high - low)))
 
 
 class NodeComboBox(QComboBox):
@@ -83,6 +97,9 @@ class MRMLWidget(QWidget):
     """Stand-in for qMRMLWidget."""
 
     mrmlSceneChanged = Signal(object)
+
+    def setMRMLScene(self, scene: object) -> None:
+        pass
 
 
 STAND_INS = {
@@ -106,13 +123,29 @@ class Loader(QUiLoader):
         return widget
 
 
-def loadForm() -> QWidget:
-    """Return the form; an application must exist. Its connections carry MRML types, which Qt alone cannot make."""
-    text = re.sub(r"<connections>.*</connections>", "", FORM.read_text(encoding="utf-8"), flags=re.DOTALL)
+def loadUI(path: str | Path) -> QWidget:
+    """Return a form; an application must exist. Its connections carry MRML types, which Qt alone cannot make."""
+    text = re.sub(r"<connections>.*</connections>", "", Path(path).read_text(encoding="utf-8"), flags=re.DOTALL)
     buffer = QBuffer()
     buffer.setData(text.encode())
     buffer.open(QIODevice.OpenModeFlag.ReadOnly)
     return Loader().load(buffer, None)
+
+
+def widgetsOf(form: QWidget) -> SimpleNamespace:
+    """Return the widgets of a form by name, as `slicer.util.childWidgetVariables` does."""
+    return SimpleNamespace(**{child.objectName(): child for child in form.findChildren(QObject) if child.objectName()})
+
+
+def loadWholeForm() -> QWidget:
+    """Return the main form with its sections, as the module makes it."""
+    sys.path.insert(0, str(MODULE))
+    import slicer
+
+    slicer.util.childWidgetVariables = widgetsOf
+    from XRADiffSlicerLib.Sections import loadForm
+
+    return loadForm(loadUI, lambda name: str(MODULE / "Resources" / name), None)
 
 
 def reconstructDemo() -> tuple[list, object, object]:
@@ -141,6 +174,7 @@ def fill(form: QWidget) -> None:
         ("reconstructionCollapsibleButton", "2. Reconstruction"),
         ("resultsCollapsibleButton", "3. Results"),
         ("syntheticCollapsibleButton", "Synthetic case"),
+        ("installationCollapsibleButton", "Weights and installation"),
     ):
         find(name).setHeading(text)
     for index, view in enumerate(views):
@@ -171,12 +205,38 @@ def fill(form: QWidget) -> None:
     for name, kind in (("segmentation", "segmentation"), ("probability", "probability"), ("model", "surface")):
         find(f"{name}Selector").addItem(f"Demo view 0 {kind}")
     find("tableSelector").addItem("Demo view 0 reprojection fit")
-    for name in ("showButton", "reportButton"):
+    for name in ("layoutButton", "showButton", "reportButton", "exportButton"):
         find(name).setEnabled(True)
+    find("outputsGroupBox").collapse()
+    taken = views[0].acquisition
+    for name, value, decimals in (
+        ("overlay", 0.6, 2), ("virtualPrimary", taken.primary_deg, 0), ("virtualSecondary", taken.secondary_deg, 0)
+    ):  # fmt: skip
+        find(f"{name}Slider").showValue(value, decimals)
+    find("coloringSelector").addItem("One color")
+    find("cameraSelector").addItem("Free")
     _fillTable(find("fitTableView"), result.fits)
+    _fillInstallation(form)
     # what the parameters put there: the first words of Parameters.SyntheticSide, -Poses and -Motion
     for name, text in (("Side", "Right coronary artery"), ("Poses", "Clinical routine"), ("Motion", "None")):
         find(f"synthetic{name}Selector").addItem(text)
+
+
+def _fillInstallation(form: QWidget) -> None:
+    """Show what is installed here, as the section itself does."""
+    import conftest
+    from xradiff.reconstruction.installed import list_weights
+    from xradiff.reconstruction.registry import list_methods
+
+    assert conftest.slicer
+    from XRADiffSlicerLib.Installation import packagesText, weightsText
+    from XRADiffSlicerLib.Packages import listPackages
+
+    ui, weights = widgetsOf(form), list_weights()[0]
+    ui.packagesLabel.setText(packagesText(listPackages(list_methods())))
+    ui.weightsSelector.addItem(weights.name)
+    ui.weightsLabel.setText(weightsText(weights))
+    ui.verifyWeightsButton.setEnabled(True)
 
 
 def _fillTable(view: QTableView, fits: tuple) -> None:
@@ -206,6 +266,9 @@ def darken(application: QApplication) -> None:
         (QPalette.ColorRole.Highlight, "#3d7ebf"),
     ):
         palette.setColor(role, QColor(color))
+    for role in (QPalette.ColorRole.ButtonText, QPalette.ColorRole.Text, QPalette.ColorRole.WindowText):
+        palette.setColor(QPalette.ColorGroup.Disabled, role, QColor("#7a7a7a"))
+    palette.setColor(QPalette.ColorRole.PlaceholderText, QColor("#8a8a8a"))
     application.setPalette(palette)
 
 
@@ -216,7 +279,7 @@ def main(path: str, style: str = "light") -> None:
     application.setFont(QFont("DejaVu Sans", 9))
     if style == "dark":
         darken(application)
-    form = loadForm()
+    form = loadWholeForm()
     fill(form)
     form.resize(WIDTH, form.sizeHint().height())
     form.show()

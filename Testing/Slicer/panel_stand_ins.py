@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from types import SimpleNamespace
 
 import numpy as np
 import slicer
-from XRADiffSlicerLib import Geometry, NodeConversion
+import vtk
+from XRADiffSlicerLib import Geometry, Layout, NodeConversion
 
 FACTS = {"primary_deg": 39.2, "secondary_deg": -7.9, "sid_mm": 1074, "sod_mm": 749, "pixel_spacing_mm": 0.308}
 
@@ -28,8 +30,10 @@ class Widget:
 
     def __init__(self):
         self.text, self.toolTip, self.enabled, self.visible, self.value = "", "", True, True, 0
+        self.checked = True
         self.lines, self.items, self.index, self.properties = [], [], -1, {}
         self.clicked, self.currentIndexChanged = Signal(), Signal()
+        self.editingFinished, self.contentsCollapsed = Signal(), Signal()
 
     def setText(self, text):
         self.text = text
@@ -62,14 +66,35 @@ class Widget:
         self.items.append((text, data))
 
     def setCurrentIndex(self, index):
-        self.index = index
+        changed, self.index = index != self.index, index
+        if changed:
+            self.currentIndexChanged.emit(index)
+
+    def property(self, name):
+        return {"currentIndex": self.index, "text": self.text}[name]
+
+    def itemData(self, index):
+        return self.items[index][1] if 0 <= index < len(self.items) else None
+
+    def clear(self):
+        self.items, self.index = [], -1
+
+    def blockSignals(self, blocked):
+        return False
+
+    def isChecked(self):
+        return self.checked
 
 
 NAMES = [
     "applyButton", "methodSelector", "loadGeometryButton0", "loadGeometryButton1", "showButton", "reportButton",
     "copyLogButton", "progressBar", "statusLabel", "logTextEdit", "methodDescriptionLabel", "deviceLabel",
     "originLabel0", "originLabel1", "fitTableView", "resultsCollapsibleButton",
-    "createButton",
+    "createButton", "layoutButton", "exportButton", "cameraSelector", "coloringSelector", "exportVolumeCheckBox",
+    "exportSegmentationCheckBox", "exportSurfaceCheckBox", "exportReportCheckBox",
+    "packagesLabel", "installButton", "weightsSelector", "weightsLabel", "verifyWeightsButton", "addWeightsButton",
+    "removeWeightsButton", "weightsFolderEdit", "weightsFolderButton", "wheelFolderEdit", "wheelFolderButton",
+    "installationCollapsibleButton",
 ]  # fmt: skip
 
 
@@ -77,7 +102,7 @@ class Logic:
     """Records; `running` as the test sets it."""
 
     def __init__(self):
-        self.running, self.cancelled, self.call, self.resultFolder, self.refuse = False, 0, None, None, None
+        self.running, self.cancelled, self.call, self.refuse = False, 0, None, None
 
     def startReconstruction(self, views, **call):
         if self.refuse:
@@ -91,18 +116,65 @@ class Logic:
         self.call = SimpleNamespace(**call)
         self.running = True
 
+    def startWeightsCommand(self, arguments, **call):
+        if self.refuse:
+            raise self.refuse
+        self.call = SimpleNamespace(arguments=arguments, **call)
+
     def cancel(self):
         self.cancelled += 1
 
 
-class Desktop:
-    """Records what the application is asked."""
+class Views:
+    """The views of the application: real slice logics and a real camera, without windows."""
 
-    def __init__(self):
+    def __init__(self, applicationLogic):
+        self.logic = applicationLogic
+        self.slices = vtk.vtkCollection()
+        self.logic.SetSliceLogics(self.slices)
+        self.layout = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLLayoutNode")
+        self.view = slicer.vtkMRMLViewNode()
+        self.view.SetSingletonTag("1")
+        self.view = slicer.mrmlScene.AddNode(self.view)
+        self.camera = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLCameraNode")
+
+    def arrange(self, number):
+        """Make the slice views that the layout names, as Slicer's layout manager does."""
+        Layout.registerLayouts(self.layout)
+        self.layout.SetViewArrangement(number)
+        for tag in re.findall('vtkMRMLSliceNode" singletontag="(\\w+)"', self.layout.GetCurrentLayoutDescription()):
+            if Layout.compositeOf(tag) is None:
+                logic = slicer.vtkMRMLSliceLogic()
+                logic.SetMRMLApplicationLogic(self.logic)
+                logic.SetMRMLScene(slicer.mrmlScene)
+                logic.AddSliceNode(tag)
+                self.slices.AddItem(logic)
+
+
+class Desktop:
+    """Records what the application is asked; with `views`, real views follow."""
+
+    def __init__(self, views=None):
+        self.views, self.folder, self.layouts, self.settings = views, "", [], {}
         self.file, self.opened, self.copied, self.shown, self.ensured, self.declined = "", [], [], [], [], False
 
     def chooseFile(self, _title, _nameFilter):
         return self.file
+
+    def chooseFolder(self, _title):
+        return self.folder
+
+    def setLayout(self, count):
+        self.layouts.append(count)
+        if self.views is not None:
+            self.views.arrange(Layout.layoutOf(count))
+        return self.views is not None
+
+    def applicationLogic(self):
+        return self.views.logic
+
+    def cameraNode(self):
+        return self.views.camera if self.views is not None else None
 
     def openFile(self, path):
         self.opened.append(path)
@@ -116,8 +188,15 @@ class Desktop:
     def showTable(self, _view, table):
         self.shown.append(table)
 
-    def ensureInstalled(self, packages, _folder):
+    def setting(self, name):
+        return self.settings.get(name, "")
+
+    def storeSetting(self, name, value):
+        self.settings[name] = value
+
+    def ensureInstalled(self, packages, _folder, wheels):
         self.ensured.append(tuple(packages))
+        self.resume, self.wheels = self.setting("XRADiffSlicer/ResumeAfterRestart"), wheels
         if self.declined:
             raise RuntimeError("the installation was declined")
 

@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import tempfile
 import time
+from dataclasses import replace
 
 import mrml_phantoms as phantoms
 import numpy as np
 import pytest
 import slicer
 import vtk
-from XRADiffSlicerLib.Exchange import exportViews, readResultFolder, workerArguments
+from xradiff.pipeline import reconstruct
+from XRADiffSlicerLib.Contents import contentsOf, saveContents, sparseFromArray
+from XRADiffSlicerLib.Exchange import exportViews, readResult, workerArguments
 from XRADiffSlicerLib.Geometry import BY_HAND, storeFacts
 from XRADiffSlicerLib.Launchers import ThreadLauncher
 from XRADiffSlicerLib.Logic import ReconstructionLogic
 from XRADiffSlicerLib.NodeConversion import imageNodeFromView, meshFromModel, sparseFromVolume
 from XRADiffSlicerLib.Outputs import KINDS, OutputNodes, fillOutputs
+from XRADiffSlicerLib.ResultViews import reportOf
+from XRADiffSlicerLib.WorkerMain import CONTENTS_FOLDER
 
 
 def hierarchy():
@@ -103,20 +109,31 @@ def test_the_uncertainty_belongs_to_the_probability(sphereNodes):
     assert slicer.mrmlScene.GetNodeByID(node.GetID()) is None
 
 
-def test_a_result_folder_brings_its_uncertainty(tmp_path):
-    from dataclasses import replace
-
-    from xradiff.pipeline import reconstruct, save
-
+def test_contents_of_a_result_go_through_files_unchanged(tmp_path):
     views = phantoms.sphereViews()
-    result = reconstruct(views, calibrate_mode="off", spacing_mm=1.0)
-    save(result, tmp_path / "one", report=False)
-    assert readResultFolder(tmp_path / "one", [view.name for view in views]).uncertainty is None
+    result = reconstruct(views, method="visual_hull", calibrate_mode="off", spacing_mm=1.0)
     soft = result.probability
-    save(replace(result, uncertainty=replace(soft, values=soft.values / 4)), tmp_path / "two", report=False)
-    found = readResultFolder(tmp_path / "two", [view.name for view in views]).uncertainty
-    np.testing.assert_allclose(found.points_lps_mm(), soft.points_lps_mm(), atol=1e-4)
-    np.testing.assert_array_equal(found.values, soft.values / 4)
+    result = replace(result, uncertainty=replace(soft, values=soft.values / 4))
+    contents = contentsOf(result, result.segmentation)
+    saveContents(contents, tmp_path / CONTENTS_FOLDER)
+    found = readResult(tmp_path, ["one", "two"])
+    assert set(found.arrays) == set(contents.arrays) >= {"probability", "uncertainty", "spread", "overlay1"}
+    for name, array in contents.arrays.items():
+        np.testing.assert_array_equal(found.arrays[name], array)
+    assert [fit.view_name for fit in found.fits] == ["one", "two"]
+    assert found.facts["truthDice"] == 1 and found.facts["ijkToRas"] == contents.facts["ijkToRas"]
+    probability = sparseFromArray(found.arrays["probability"], found.ijkToRas("probability"))
+    np.testing.assert_allclose(probability.points_lps_mm(), soft.points_lps_mm(), atol=1e-9)
+
+
+def test_uncertainty_at_the_surface_is_that_of_the_volume():
+    spread = phantoms.corner()
+    places = spread.points_lps_mm()
+    spread.values[:] = np.where(places[:, 2] > -30, 0.5, 0.0)
+    result = phantoms.result(spread)
+    vertices = np.stack([places[0], places[1], places[places[:, 2].argmax()], (places[0] + places[1]) / 2])
+    result.surface = replace(result.surface, vertices_lps_mm=vertices)
+    np.testing.assert_allclose(contentsOf(result).arrays["spread"], [0, 0, 0.5, 0], atol=1e-6)
 
 
 def test_views_go_to_the_worker_unchanged(tmp_path):
@@ -177,7 +194,8 @@ def start(logic, nodes, **options):
     return heard
 
 
-def test_reconstruct_in_a_worker_process_gives_the_same(sphereNodes):
+def test_reconstruct_in_a_worker_process_gives_the_same(sphereNodes, tmp_path, monkeypatch):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     logic = ReconstructionLogic(ThreadLauncher())
     heard = start(logic, sphereNodes, method="visual_hull", spacingMm=1.0)
     assert logic.running
@@ -188,7 +206,7 @@ def test_reconstruct_in_a_worker_process_gives_the_same(sphereNodes):
     assertSphere(heard["finished"][0])
     assert max(heard["progress"]) == 1
     assert [fit.view_name for fit in heard["finished"][0].fits] == ["sphere 0", "sphere 1"]
-    assert (logic.resultFolder / "report.html").exists()
+    assert "Research use only" in reportOf(heard["finished"][0].segmentation)
     here = logic.reconstruct(sphereNodes, method="visual_hull", spacingMm=1.0)
     there = heard["finished"][0]
     np.testing.assert_allclose(
@@ -196,9 +214,7 @@ def test_reconstruct_in_a_worker_process_gives_the_same(sphereNodes):
         sparseFromVolume(here.probability).points_lps_mm(),
         atol=1e-4,
     )
-    folder = logic.resultFolder
-    logic.removeTemporaryFiles()
-    assert not folder.exists() and logic.resultFolder is None
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_worker_reports_bad_input_in_one_line(sphereNodes):
@@ -218,7 +234,7 @@ def test_unusable_views_are_refused_before_the_worker_starts(sphereNodes):
     slicer.util.arrayFromVolume(sphereNodes[1])[:] = np.arange(200) % 256
     with pytest.raises(ValueError, match="sphere 1 is a grey image"):
         start(logic, sphereNodes)
-    assert not logic.running and logic.resultFolder is None
+    assert not logic.running
 
 
 def test_cancel_in_the_middle_of_a_run(sphereNodes):
@@ -233,5 +249,5 @@ def test_cancel_in_the_middle_of_a_run(sphereNodes):
 
 
 def test_broken_result_folder_is_reported(tmp_path):
-    with pytest.raises(OSError, match=r"run\.json"):
-        readResultFolder(tmp_path, [])
+    with pytest.raises(OSError, match=r"contents\.json"):
+        readResult(tmp_path, [])

@@ -15,7 +15,7 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 MODULE = REPOSITORY / "XRADiffSlicer"
 LIBRARY = MODULE / "XRADiffSlicerLib"
 DEMO = MODULE / "Resources" / "SampleData" / "demo"
-FORM = ET.parse(MODULE / "Resources" / "UI" / "XRADiffSlicer.ui").getroot()
+FORMS = {path.stem: ET.parse(path).getroot() for path in sorted((MODULE / "Resources" / "UI").glob("*.ui"))}
 needsDemo = pytest.mark.skipif(not (DEMO / "view0.png").exists(), reason=f"the bundled case is not in {DEMO}")
 
 
@@ -153,26 +153,39 @@ def test_clinical_pair_loads_with_its_geometry(mrml):
 
 # ---- form -----------------------------------------------------------------------------------
 
-WIDGETS = {widget.get("name"): widget for widget in FORM.iter("widget")}
+WIDGETS = {widget.get("name"): widget for form in FORMS.values() for widget in form.iter("widget")}
 
 
-def test_form_root_follows_the_scene():
-    root = FORM.find("widget")
-    assert (root.get("class"), root.get("name")) == ("qMRMLWidget", "XRADiffSlicer")
-    connected = {connection.findtext("receiver") for connection in FORM.iter("connection")}
-    assert connected == {name for name, widget in WIDGETS.items() if widget.get("class").startswith("qMRML")} - {
-        "XRADiffSlicer"
-    }
+@pytest.mark.parametrize("name", FORMS)
+def test_root_of_every_form_follows_the_scene(name):
+    root = FORMS[name].find("widget")
+    assert (root.get("class"), root.get("name")) == ("qMRMLWidget", name)
+    connected = {connection.findtext("receiver") for connection in FORMS[name].iter("connection")}
+    mine = {widget.get("name") for widget in root.iter("widget") if widget.get("class").startswith("qMRML")}
+    assert connected == mine - {name}
 
 
-def test_every_widget_that_the_code_uses_is_in_the_form():
+def test_every_section_has_its_form_and_its_place():
+    from XRADiffSlicerLib.Sections import SECTIONS
+
+    assert set(SECTIONS) | {"XRADiffSlicer"} == set(FORMS)
+    for place in SECTIONS.values():
+        assert WIDGETS[place].get("class") == "ctkCollapsibleButton" and WIDGETS[place].find("layout") is not None
+
+
+def test_no_widget_has_the_name_of_another():
+    names = [widget.get("name") for form in FORMS.values() for widget in form.iter("widget")]
+    assert len(names) == len(set(names))
+
+
+def test_every_widget_that_the_code_uses_is_in_a_form():
     used = set()
-    for name in ("Widget.py", "ViewForm.py"):
-        text = (LIBRARY / name).read_text(encoding="utf-8")
+    for path in LIBRARY.glob("*.py"):
+        text = path.read_text(encoding="utf-8")
         used |= set(re.findall(r"\bui\.(\w+)", text))
-        for stem in re.findall(r'ui, f"(\w+)\{', text):
+        for stem in re.findall(r'ui, f"(\w+)\{index', text):
             used |= {f"{stem}0", f"{stem}1"}
-    assert len(used) > 12
+    assert len(used) > 30
     assert used <= set(WIDGETS)
 
 

@@ -16,7 +16,6 @@ os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 pytest.importorskip("PySide6.QtWidgets", reason="needs PySide6-Essentials", exc_type=ImportError)
 
 from panel_stand_ins import Desktop, Logic, image
-from PySide6.QtCore import QObject
 from PySide6.QtWidgets import QApplication
 from XRADiffSlicerLib.Outputs import fillOutputs
 from XRADiffSlicerLib.Parameters import Parameters
@@ -25,12 +24,11 @@ from XRADiffSlicerLib.Widget import Panel
 
 @pytest.fixture
 def panel(mrml):
-    from panel_screenshot import loadForm
+    from panel_screenshot import loadWholeForm, widgetsOf
 
     application = QApplication.instance() or QApplication([])
-    form = loadForm()
-    widgets = {child.objectName(): child for child in form.findChildren(QObject) if child.objectName()}
-    panel = Panel(SimpleNamespace(**widgets), Logic(), Desktop())
+    form = loadWholeForm()
+    panel = Panel(widgetsOf(form), Logic(), Desktop())
     panel.setParameters(Parameters(mrml.AddNewNodeByClass("vtkMRMLScriptedModuleNode")))
     panel.form = form
     form.show()

@@ -104,12 +104,12 @@ def test_views_are_accepted_and_compared_with_the_truth(still):
     assert all(fit.coverage > 0.95 for fit in outputs.fits)
 
 
-def test_the_truth_agrees_with_itself(still):
-    from XRADiffSlicerLib.Outputs import diceWithTruth
+def test_every_view_knows_the_truth(still):
+    from XRADiffSlicerLib.Outputs import truthOf
 
-    truth = sparseFromVolume(still.truth)
-    assert diceWithTruth(still.views[1], truth) == 1
-    assert diceWithTruth(still.truth, truth) is None  # no synthetic view
+    truth = truthOf(still.views[1])
+    np.testing.assert_array_equal(truth.points_lps_mm(), sparseFromVolume(still.truth).points_lps_mm())
+    assert truthOf(still.truth) is None  # no synthetic view
 
 
 def test_runs_are_sequences_with_times_phases_and_geometry(beating):

@@ -6,13 +6,11 @@ import json
 from types import SimpleNamespace
 
 import mrml_phantoms as phantoms
-import numpy as np
 import pytest
-import slicer
 from panel_stand_ins import FACTS, NAMES, Desktop, Logic, Widget, image
-from XRADiffSlicerLib import Application as application
-from XRADiffSlicerLib import Geometry
+from XRADiffSlicerLib import Geometry, ResultViews
 from XRADiffSlicerLib.Outputs import fillOutputs
+from XRADiffSlicerLib.Packages import requirementsFor
 from XRADiffSlicerLib.Parameters import Parameters
 from XRADiffSlicerLib.ViewForm import UNKNOWN
 from XRADiffSlicerLib.Widget import Panel
@@ -159,11 +157,11 @@ def test_apply_starts_and_becomes_cancel(ready):
     assert not ready.ui.progressBar.visible
 
 
-def test_result_is_shown_and_remembered(ready, tmp_path):
+def test_result_is_shown_and_remembered(ready):
     ready.ui.applyButton.clicked.emit(False)
     outputs = fillOutputs(phantoms.result(), ready.parameters.view0)
-    (tmp_path / "report.html").write_text("")
-    ready.logic.running, ready.logic.resultFolder = False, tmp_path
+    ResultViews.fillReport(outputs.segmentation, "<p>fine</p>")
+    ready.logic.running = False
     ready.logic.call.onFinished(outputs)
     assert ready.parameters.outputSegmentation is outputs.segmentation
     assert ready.parameters.outputTable is outputs.table
@@ -175,7 +173,7 @@ def test_result_is_shown_and_remembered(ready, tmp_path):
     ready.ui.showButton.clicked.emit(False)
     ready.ui.reportButton.clicked.emit(False)
     ready.ui.copyLogButton.clicked.emit(False)
-    assert ready.application.opened == [tmp_path / "report.html"]
+    assert [path.read_text() for path in ready.application.opened] == ["<p>fine</p>"]
     assert ready.application.copied == ["Take care."]
 
 
@@ -202,30 +200,7 @@ def test_apply_with_the_visual_hull_asks_for_nothing(ready):
     ready.parameters.method = "visual_hull"
     ready.ui.applyButton.clicked.emit(False)
     assert ready.application.ensured == [()]
-    assert application.requirementsFor(()) == []
-
-
-def test_missing_package_is_asked_for_without_replacing_slicers(tmp_path, monkeypatch):
-    asked = []
-    packaging = SimpleNamespace(
-        pip_check=lambda requirements: False,
-        pip_ensure=lambda requirements, **options: asked.append((requirements, options)),
-    )
-    monkeypatch.setattr(slicer, "packaging", packaging, raising=False)
-    application.Application().ensureInstalled(("odl",), tmp_path)
-    requirements, options = asked[0]
-    assert requirements == ["odl>=1.0"]
-    assert f"numpy=={np.__version__}" in (tmp_path / "constraints.txt").read_text().splitlines()
-    assert options["constraints"] == str(tmp_path / "constraints.txt")
-    packaging.pip_check = lambda requirements: True
-    application.Application().ensureInstalled((), tmp_path)
-    assert len(asked) == 1
-
-
-def test_torch_comes_from_its_extension(tmp_path, monkeypatch):
-    monkeypatch.setitem(__import__("sys").modules, "PyTorchUtils", None)
-    with pytest.raises(RuntimeError, match="extension PyTorch"):
-        application.Application().ensureInstalled(("torch",), tmp_path)
+    assert requirementsFor(()) == []
 
 
 def test_deleted_node_disables_apply(ready, mrml):

@@ -31,6 +31,10 @@ class Run:
         self.worker.start([script], folder / "cancel", program=[str(FAKE)])
 
     def success(self):
+        yield
+        return self.count
+
+    def count(self):
         self.successes += 1
 
     def wait(self):
@@ -121,6 +125,60 @@ def test_cancel_ends_a_deaf_worker_and_its_children(tmp_path, monkeypatch, withP
     assert run.failures == [("cancelled", True)]
     time.sleep(0.1)
     assert not alive(child)
+
+
+@pytest.mark.skipif(not Path("/proc").exists(), reason="looks at /proc")
+def test_crash_leaves_no_process_behind(tmp_path):
+    run = Run(tmp_path, "orphan")
+    child = int(run.waitForProgress())
+    assert alive(child)
+    run.wait()
+    assert run.failures == [("the worker crashed (signal 11); see the log", False)]
+    time.sleep(0.1)
+    assert not alive(child)
+
+
+def test_steps_after_the_process_can_be_cancelled(tmp_path):
+    run, done = Run(tmp_path, "good"), []
+
+    def success():
+        try:
+            while True:
+                done.append("step")
+                yield
+        finally:
+            done.append("closed")
+
+    run.worker._onSuccess = success
+    while len(done) < 3:
+        run.worker._launcher.pump()
+        time.sleep(0.005)
+    assert run.worker.running and run.worker.state is worker.State.FINISHING
+    run.worker.cancel()
+    assert (run.failures, done[-1], run.worker.running) == ([("cancelled", True)], "closed", False)
+    count = len(done)
+    time.sleep(0.1)
+    run.worker._launcher.pump()
+    assert len(done) == count
+
+
+def test_step_that_fails_frees_the_worker(tmp_path):
+    run = Run(tmp_path, "good")
+
+    def success():
+        yield
+        raise LookupError("a bug")
+
+    run.worker._onSuccess = success
+    with pytest.raises(LookupError, match="a bug"):
+        run.wait()
+    assert not run.worker.running
+
+
+def test_own_process_group_is_never_ended():
+    Launchers.killProcessGroup(os.getpgrp())
+    Launchers.killProcessGroup(0)
+    Launchers.killProcessGroup(-1)
 
 
 def test_abort_says_nothing_more(tmp_path):

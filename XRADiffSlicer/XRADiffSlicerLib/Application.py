@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 import slicer
 
-RESOURCES = Path(__file__).resolve().parents[1] / "Resources"
-SHIPPED_WITH_SLICER = (
-    "numpy", "scipy", "pydicom", "SimpleITK", "requests", "pillow", "packaging", "urllib3", "certifi"
-)  # fmt: skip
+from .Layout import THREE_D_TAG, layoutOf, registerLayouts
+from .Packages import ensureInstalled
 
 
 class Application:
@@ -23,6 +20,12 @@ class Application:
         import qt
 
         return str(qt.QFileDialog.getOpenFileName(slicer.util.mainWindow(), title, "", nameFilter))
+
+    def chooseFolder(self, title: str) -> str:
+        """Return the path of a folder that the user picks, "" if none."""
+        import qt
+
+        return str(qt.QFileDialog.getExistingDirectory(slicer.util.mainWindow(), title))
 
     def openFile(self, path: Path) -> None:
         """Open a local file with the desktop's program for it."""
@@ -41,52 +44,46 @@ class Application:
         if slicer.app.layoutManager() is not None:
             slicer.util.resetThreeDViews()
 
+    def applicationLogic(self) -> Any:
+        """Return the logic that knows the slice views."""
+        return slicer.app.applicationLogic()
+
+    def registerLayouts(self) -> None:
+        """Make our layouts known; a saved scene that uses one is loaded right then."""
+        if (manager := slicer.app.layoutManager()) is not None:
+            registerLayouts(manager.layoutLogic().GetLayoutNode())
+
+    def setLayout(self, count: int) -> bool:
+        """Arrange the views for a result of `count` angiograms; False where there is no main window."""
+        manager = slicer.app.layoutManager()
+        if manager is None:
+            return False
+        self.registerLayouts()
+        manager.setLayout(layoutOf(count))
+        return True
+
+    def cameraNode(self) -> Any:
+        """Return the camera of the first 3D view, made parallel; None where there is no 3D view."""
+        view = slicer.mrmlScene.GetSingletonNode(THREE_D_TAG, "vtkMRMLViewNode")
+        if view is None:
+            return None
+        view.SetRenderMode(view.Orthographic)
+        return slicer.modules.cameras.logic().GetViewActiveCameraNode(view)
+
     def showTable(self, view: Any, table: Any) -> None:
         """Show a table node in a qMRMLTableView."""
         view.setMRMLTableNode(table)
 
-    def ensureInstalled(self, packages: Iterable[str], constraintsFolder: Path) -> None:
-        """Make sure that the packages of a method are there; the user is asked before anything is installed.
+    def setting(self, name: str) -> str:
+        """Return a setting of the user, "" if it was never stored."""
+        return str(slicer.app.userSettings().value(name) or "")
 
-        Nothing that ships with Slicer is replaced. PyTorch comes from the extension PyTorch only.
+    def storeSetting(self, name: str, value: str) -> None:
+        """Keep a setting of the user at once, so that it outlives a restart."""
+        settings = slicer.app.userSettings()
+        settings.setValue(name, value)
+        settings.sync()
 
-        :raises RuntimeError: the user declined, or a package cannot be had; the message says what to do.
-        """
-        wanted = requirementsFor(packages)
-        packaging = getattr(slicer, "packaging", None)
-        if packaging is not None and wanted and not packaging.pip_check(wanted):
-            constraints = constraintsFolder / "constraints.txt"
-            constraints.write_text("\n".join(shippedVersions()) + "\n", encoding="ascii")
-            packaging.pip_ensure(wanted, constraints=str(constraints), requester="XRADiffSlicer")
-        if "torch" in packages:
-            _ensureTorch()
-
-
-def requirementsFor(packages: Iterable[str]) -> list[str]:
-    """Return the lines of Resources/requirements.txt for these import names; PyTorch is not among them."""
-    lines = [line.partition("#")[0].strip() for line in (RESOURCES / "requirements.txt").read_text().splitlines()]
-    names = set(packages)
-    return [line for line in lines if line and line.partition(">")[0] in names]
-
-
-def shippedVersions() -> list[str]:
-    """Return "name==version" of the packages that Slicer brought along."""
-    found = []
-    for name in SHIPPED_WITH_SLICER:
-        try:
-            found.append(f"{name}=={version(name)}")
-        except PackageNotFoundError:
-            continue
-    return found
-
-
-def _ensureTorch() -> None:
-    try:
-        import PyTorchUtils
-    except ModuleNotFoundError:
-        raise RuntimeError(
-            "this method needs PyTorch: install the extension PyTorch in the Extensions Manager and restart Slicer; "
-            "the visual hull needs nothing more"
-        ) from None
-    if PyTorchUtils.PyTorchUtilsLogic().installTorch(askConfirmation=True, torchVersionRequirement=">=2.4") is None:
-        raise RuntimeError("this method needs PyTorch, and its installation was declined")
+    def ensureInstalled(self, packages: Iterable[str], folder: Path, wheels: Path | None) -> None:
+        """Make sure that packages are there; see `Packages.ensureInstalled`."""
+        ensureInstalled(packages, folder, wheels)

@@ -1,33 +1,20 @@
-"""Files between Slicer and the worker process: views out, result folder in."""
+"""Files between Slicer and the worker process: views and truth out, contents of the nodes in."""
 
 from __future__ import annotations
 
-import csv
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import vtk
-from vtk.util.numpy_support import vtk_to_numpy
+
+from .Contents import TRUTH_FILE, Contents, readContents
+from .NodeConversion import ijkToRasOf
+from .WorkerMain import CONTENTS_FOLDER
 
 if TYPE_CHECKING:
-    from xradiff.datatypes import AngiogramView, SparseVolume, SurfaceMesh
-
-
-@dataclass(frozen=True)
-class FolderResult:
-    """What a result folder holds, with the names that the core uses in memory."""
-
-    probability: SparseVolume
-    segmentation: SparseVolume
-    surface: SurfaceMesh
-    fits: tuple[SimpleNamespace, ...]
-    warnings: tuple[str, ...]
-    uncertainty: SparseVolume | None = None
+    from xradiff.datatypes import AngiogramView, SparseVolume
 
 
 def exportViews(views: Sequence[AngiogramView], folder: Path) -> list[tuple[Path, Path]]:
@@ -90,21 +77,23 @@ def syntheticArguments(folder: Path, seed: int, options: Mapping[str, Any]) -> l
     return arguments
 
 
-def readResultFolder(folder: Path, names: Sequence[str]) -> FolderResult:
-    """Read a result folder; the fits get the `names` of the views, which the files do not hold.
+def exportTruth(truth: Any, folder: Path) -> None:
+    """Write the label map volume of a synthetic case for the worker, which compares the result with it."""
+    import slicer
+
+    voxels = np.asarray(slicer.util.arrayFromVolume(truth))
+    np.savez(folder / TRUTH_FILE, voxels=voxels, ijkToRas=ijkToRasOf(truth))
+
+
+def readResult(folder: Path, names: Sequence[str]) -> Contents:
+    """Read what the worker left in `folder`; views and fits get the `names`, which the files do not hold.
 
     :raises OSError, KeyError or ValueError: a file is missing or not as it should be.
     """
-    run = json.loads((folder / "run.json").read_text(encoding="utf-8"))
-    uncertainty = folder / "uncertainty.nii.gz"
-    return FolderResult(
-        probability=sparseFromImage(folder / "probability.nii.gz"),
-        segmentation=sparseFromImage(folder / "segmentation.nii.gz"),
-        surface=_meshFromFile(folder / "surface.vtp"),
-        fits=_fitsFromFile(folder / "reprojection.csv", names),
-        warnings=tuple(run.get("warnings", ())),
-        uncertainty=sparseFromImage(uncertainty) if uncertainty.exists() else None,
-    )
+    contents = readContents(folder / CONTENTS_FOLDER)
+    for fit, view, name in zip(contents.facts["fits"], contents.facts["views"], names, strict=True):
+        fit["view_name"] = view["name"] = name
+    return contents
 
 
 def sparseFromImage(path: Path) -> SparseVolume:
@@ -123,30 +112,3 @@ def sparseFromImage(path: Path) -> SparseVolume:
         raise ValueError(f"{path.name} is oblique")
     grid = VolumeGrid(image.GetSize(), image.GetSpacing(), image.GetOrigin())
     return SparseVolume.from_dense(sitk.GetArrayFromImage(image).T, grid)
-
-
-def _meshFromFile(path: Path) -> SurfaceMesh:
-    from xradiff.datatypes import SurfaceMesh
-
-    if not path.exists():
-        raise FileNotFoundError(f"{path.name} is missing")
-    reader = vtk.vtkXMLPolyDataReader()
-    reader.SetFileName(str(path))
-    reader.Update()
-    poly = reader.GetOutput()
-    if poly.GetNumberOfPoints() == 0:
-        raise ValueError(f"{path.name} holds no surface")
-    triangles = vtk_to_numpy(poly.GetPolys().GetConnectivityArray()).reshape(-1, 3)
-    return SurfaceMesh(vtk_to_numpy(poly.GetPoints().GetData()).astype(np.float64), triangles.astype(np.int64))
-
-
-def _fitsFromFile(path: Path, names: Sequence[str]) -> tuple[SimpleNamespace, ...]:
-    def value(text: str) -> Any:
-        try:
-            return float(text)
-        except ValueError:
-            return text
-
-    with path.open(newline="", encoding="utf-8") as stream:
-        rows = [{key: value(text) for key, text in row.items()} for row in csv.DictReader(stream)]
-    return tuple(SimpleNamespace(**{**row, "view_name": name}) for row, name in zip(rows, names, strict=True))

@@ -119,6 +119,17 @@ def killProcessTree(pid: int) -> None:
             continue
 
 
+def killProcessGroup(leader: int) -> None:
+    """End what is left of a process group; where there are none (Windows), or it is our own, nothing."""
+    if leader <= 0 or not hasattr(os, "killpg") or leader == os.getpgrp():
+        return
+    import signal
+    from contextlib import suppress
+
+    with suppress(ProcessLookupError, PermissionError):
+        os.killpg(leader, signal.SIGKILL)
+
+
 def _descendants(pid: int) -> list[int]:
     """Children, their children and so on, from psutil or from `ps`."""
     try:

@@ -17,11 +17,11 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from .Exchange import exportViews, readResultFolder, syntheticArguments, workerArguments
-from .Outputs import OutputNodes, fillOutputs
-from .SyntheticCase import SyntheticNodes, loadSyntheticCase
-from .Views import viewsFromNodes
-from .Worker import Worker
+from .Exchange import exportTruth, exportViews, readResult, syntheticArguments, workerArguments
+from .Outputs import Filling, OutputNodes, fillOutputs, truthNodeOf
+from .SyntheticCase import SyntheticNodes, caseOptions, loadSyntheticCase
+from .Views import nodesOf, viewsFromNodes
+from .Worker import Steps, Worker
 
 
 class ReconstructionLogic:
@@ -33,7 +33,6 @@ class ReconstructionLogic:
     def __init__(self, launcher: Any = None) -> None:
         self.launcher = launcher
         self.worker: Worker | None = None
-        self.resultFolder: Path | None = None
         self._removeFolder: weakref.finalize[..., Any] | None = None
         self._removeCase: Callable[[], Any] = lambda: None
 
@@ -81,7 +80,8 @@ class ReconstructionLogic:
             seed=seed,
             progress=progress or silent,
         )
-        return fillOutputs(result, _first(views), outputs)
+        nodes = nodesOf(views)
+        return fillOutputs(result, nodes[0], outputs, nodes)
 
     def startReconstruction(
         self,
@@ -108,24 +108,35 @@ class ReconstructionLogic:
             raise RuntimeError("a reconstruction is running already; cancel it first")
         inputs = viewsFromNodes(views, geometry, frames)
         _refuseUnusable(inputs)
-        first = _first(views)
+        nodes = nodesOf(views)
         self.removeTemporaryFiles()
         folder = Path(tempfile.mkdtemp(prefix="XRADiffSlicer-"))
         self._removeFolder = weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
         files = exportViews(inputs, folder)
+        if (truth := truthNodeOf(nodes[0])) is not None:
+            exportTruth(truth, folder)
         result = folder / "result"
 
-        def finish() -> None:
+        def finish() -> Steps:
             try:
-                read = readResultFolder(result, [view.name for view in inputs])
-                self.resultFolder = result
-                nodes = fillOutputs(read, first, outputs)
+                contents = readResult(folder, [view.name for view in inputs])
+                report = (result / "report.html").read_text(encoding="utf-8")
+                filling = Filling(contents, nodes[0], outputs, nodes, report)
+                yield from filling.steps()
             except (OSError, ValueError, KeyError) as error:
-                onFailed(f"the result could not be loaded: {error}", False)
-                return
-            onFinished(nodes)
+                message = f"the result could not be loaded: {error}"
+                return lambda: fail(message, False)
+            return lambda: succeed(filling.outputs)
 
-        self.worker = Worker(self.launcher, onProgress=onProgress, onLog=onLog, onSuccess=finish, onFailure=onFailed)
+        def succeed(made: OutputNodes) -> None:
+            self.removeTemporaryFiles()
+            onFinished(made)
+
+        def fail(message: str, cancelled: bool) -> None:
+            self.removeTemporaryFiles()
+            onFailed(message, cancelled)
+
+        self.worker = Worker(self.launcher, onProgress=onProgress, onLog=onLog, onSuccess=finish, onFailure=fail)
         self.worker.start(workerArguments(files, result, **options), cancelFile=folder / "cancel")
         return self.worker
 
@@ -136,14 +147,14 @@ class ReconstructionLogic:
 
         :param side: "left", "right" or "drawn".
         :param seed: of the dataset; case `number` of it is made, always the same.
-        :param options: see `_caseOptions`.
+        :param options: see `caseOptions`.
         :raises ValueError: a value cannot work; the message says which.
         """
         from xradiff.checks import check_range
         from xradiff.dataset import write_case
         from xradiff.synthetic.case import CaseOptions, draw_case
 
-        case = CaseOptions(**_caseOptions(side=side, **options))
+        case = CaseOptions(**caseOptions(side=side, **options))
         check_range("seed", seed, 0)
         check_range("number", number, 0)
         with tempfile.TemporaryDirectory(prefix="XRADiffSlicer-") as name:
@@ -164,7 +175,7 @@ class ReconstructionLogic:
         """Start making case 0 of a synthetic dataset in a worker process and return at once.
 
         :param onFinished: called with the nodes.
-        :param options: `side` and see `_caseOptions`.
+        :param options: `side` and see `caseOptions`.
         :raises ValueError: a value cannot work; nothing was started.
         :raises RuntimeError: a worker is at work already.
         """
@@ -172,19 +183,20 @@ class ReconstructionLogic:
 
         if self.running:
             raise RuntimeError("something is running already; cancel it first")
-        fields = _caseOptions(**options)
+        fields = caseOptions(**options)
         CaseOptions(**fields)
         folder = Path(tempfile.mkdtemp(prefix="XRADiffSlicer-"))
         self._removeCase = weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
 
-        def finish() -> None:
+        def finish() -> Steps:
             try:
+                yield
                 nodes = loadSyntheticCase(folder / "dataset" / "case00000")
             except (OSError, ValueError, KeyError) as error:
-                fail(f"the synthetic case could not be loaded: {error}", False)
-                return
+                message = f"the synthetic case could not be loaded: {error}"
+                return lambda: fail(message, False)
             self._removeCase()
-            onFinished(nodes)
+            return lambda: onFinished(nodes)
 
         def fail(message: str, cancelled: bool) -> None:
             self._removeCase()
@@ -194,6 +206,38 @@ class ReconstructionLogic:
         arguments = syntheticArguments(folder / "dataset", seed, fields)
         self.worker.start(arguments, cancelFile=folder / "cancel")
         return self.worker
+
+    def startWeightsCommand(
+        self,
+        arguments: Sequence[str],
+        *,
+        onFinished: Callable[[str], None],
+        onFailed: Callable[[str, bool], None],
+    ) -> Worker:
+        """Start `python -m xradiff weights` in a worker process and return at once.
+
+        :param arguments: `--verify NAME`, `--add FILE` or `--remove NAME`.
+        :param onFinished: called with one line for the user.
+        :raises RuntimeError: a worker is at work already.
+        """
+        if self.running:
+            raise RuntimeError("something is running already; cancel it first")
+        folder = Path(tempfile.mkdtemp(prefix="XRADiffSlicer-"))
+        self._removeCase = weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
+
+        def finish() -> Steps:
+            yield
+            self._removeCase()
+            return lambda: onFinished(str(worker.result.get("message", "")))
+
+        def fail(message: str, cancelled: bool) -> None:
+            self._removeCase()
+            onFailed(message, cancelled)
+
+        worker = Worker(self.launcher, onProgress=_ignore, onLog=_ignore, onSuccess=finish, onFailure=fail)
+        self.worker = worker
+        worker.start(["weights", "--progress", "json", *arguments], cancelFile=folder / "cancel")
+        return worker
 
     @property
     def running(self) -> bool:
@@ -206,49 +250,17 @@ class ReconstructionLogic:
             self.worker.cancel()
 
     def removeTemporaryFiles(self) -> None:
-        """Delete the files of the last worker run, the report included; stops a run that is at work."""
+        """Delete the files of the last worker run; stops a run that is at work."""
         if self.worker is not None and self.running:
             self.worker.abort()
-        self.resultFolder = None
         self._removeCase()
         if self._removeFolder is not None:
             self._removeFolder()
             self._removeFolder = None
 
 
-def _caseOptions(
-    *,
-    side: str = "right",
-    poses: str = "clinical",
-    motion: str = "none",
-    corruption: float = 0.0,
-    frames: int = 0,
-    views: int = 2,
-    imagePx: int = 512,
-    thickness: str = "lumen",
-    truthSpacingMm: float = 0.5,
-) -> dict[str, Any]:
-    """Return the core's names for the options of a synthetic case.
-
-    :param poses: where the C-arm stands: "clinical", "xradiff" or "autocar".
-    :param motion: between the views: "none", "rigid", "heart" or "image".
-    :param corruption: damage of the masks, 0 (exact) to 1.
-    :param frames: frames of a raw angiogram run of each view; 0 for none.
-    :param imagePx: rows and columns of the images.
-    :param thickness: "lumen", "cta_label" or "manual_mask".
-    :param truthSpacingMm: voxel of the truth.
-    """
-    return {
-        "side": side,
-        "poses": poses,
-        "motion": motion,
-        "corruption": corruption,
-        "frames": frames,
-        "views": views,
-        "image_px": imagePx,
-        "thickness": thickness,
-        "truth_spacing_mm": truthSpacingMm,
-    }
+def _ignore(*_args: Any) -> None:
+    """Report nothing."""
 
 
 def _refuseUnusable(inputs: Sequence[Any]) -> None:
@@ -257,9 +269,3 @@ def _refuseUnusable(inputs: Sequence[Any]) -> None:
     from xradiff.reconstruction.interface import check_separation
 
     check_separation(with_masks(inputs))
-
-
-def _first(views: Sequence[Any]) -> Any:
-    import slicer
-
-    return slicer.mrmlScene.GetFirstNodeByName(views[0]) if isinstance(views[0], str) else views[0]

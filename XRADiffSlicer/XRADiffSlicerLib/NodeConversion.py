@@ -14,10 +14,11 @@ import slicer
 import vtk
 from vtk.util.numpy_support import numpy_to_vtk, numpy_to_vtkIdTypeArray, vtk_to_numpy
 
-if TYPE_CHECKING:
-    from xradiff.datatypes import AngiogramView, SparseVolume, SurfaceMesh, VolumeGrid
+from .Contents import LPS_TO_RAS, ijkToRasFromGrid, sparseFromArray
 
-LPS_TO_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
+if TYPE_CHECKING:
+    from xradiff.datatypes import AngiogramView, SparseVolume, SurfaceMesh
+
 SEGMENT_NAME = "Coronary arteries"
 CORONARY_ARTERY_TERMINOLOGY = (
     "Segmentation category and type - DICOM master list"
@@ -55,7 +56,7 @@ def imageFromNode(node: Any, sliceIndex: int | None = None) -> np.ndarray:
     index = 0 if sliceIndex is None or array.shape[0] == 1 else sliceIndex
     if not 0 <= index < array.shape[0]:
         raise InputNodeError(f"{node.GetName()} has frames 0 to {array.shape[0] - 1}, got frame {index}")
-    return _asDisplayed(_grey(array[index], node.GetName()), node).copy()
+    return asDisplayed(_grey(array[index], node.GetName()), node).copy()
 
 
 def maskFromSegmentation(node: Any) -> np.ndarray:
@@ -74,7 +75,7 @@ def maskFromSegmentation(node: Any) -> np.ndarray:
     union = np.any([segment > 0 for segment in segments], axis=0)
     if union.ndim != 3 or union.shape[0] != 1:
         raise InputNodeError(f"{node.GetName()} is not drawn on a single image, its shape is {union.shape}")
-    return _asDisplayed(union[0], reference).copy()
+    return asDisplayed(union[0], reference).copy()
 
 
 def updateImageFromArray(node: Any, pixels: np.ndarray) -> None:
@@ -105,8 +106,11 @@ def _grey(image: np.ndarray, name: str) -> np.ndarray:
     return colors[..., 0]
 
 
-def _asDisplayed(image: np.ndarray, node: Any) -> np.ndarray:
-    """Flip the array so that it reads as an axial slice view shows it (left is patient right, top is anterior)."""
+def asDisplayed(image: np.ndarray, node: Any) -> np.ndarray:
+    """Flip the array so that it reads as an axial slice view shows it (left is patient right, top is anterior).
+
+    What is displayed, flipped so, is the array again.
+    """
     matrix = vtk.vtkMatrix4x4()
     node.GetIJKToRASMatrix(matrix)
     columnsToRight = matrix.GetElement(0, 0) > 0
@@ -121,18 +125,16 @@ def _nameOf(node: Any) -> str:
 # ---- volumes --------------------------------------------------------------------------------
 
 
-def ijkToRasFromGrid(grid: VolumeGrid) -> np.ndarray:
-    """Return the 4x4 matrix from voxel index (x, y, z) to RAS millimetres."""
-    ijkToLps = np.diag([*grid.spacing_mm, 1.0])
-    ijkToLps[:3, 3] = grid.origin_lps_mm
-    return LPS_TO_RAS @ ijkToLps
-
-
 def updateVolumeFromSparse(node: Any, volume: SparseVolume, margin: int = 1) -> None:
     """Put `volume` into the scalar volume `node`, cropped to its voxels and `margin` around them."""
     dense, grid = volume.to_dense(margin)
-    slicer.util.updateVolumeFromArray(node, np.ascontiguousarray(dense.T))
-    node.SetIJKToRASMatrix(slicer.util.vtkMatrixFromArray(ijkToRasFromGrid(grid)))
+    updateVolumeFromArray(node, np.ascontiguousarray(dense.T), ijkToRasFromGrid(grid))
+
+
+def updateVolumeFromArray(node: Any, array: np.ndarray, ijkToRas: np.ndarray) -> None:
+    """Put an array (z, y, x) and its place into the volume `node`."""
+    slicer.util.updateVolumeFromArray(node, array)
+    node.SetIJKToRASMatrix(slicer.util.vtkMatrixFromArray(ijkToRas))
 
 
 def sparseFromVolume(node: Any) -> SparseVolume:
@@ -140,26 +142,17 @@ def sparseFromVolume(node: Any) -> SparseVolume:
 
     :raises InputNodeError: the volume is oblique.
     """
-    from xradiff.datatypes import SparseVolume, VolumeGrid
-
-    ijkToLps = LPS_TO_RAS @ slicer.util.arrayFromVTKMatrix(_ijkToRas(node))
-    dense = np.asarray(slicer.util.arrayFromVolume(node)).T
-    for axis in range(3):
-        if ijkToLps[axis, axis] < 0:
-            dense = np.flip(dense, axis)
-            ijkToLps[:3, 3] += ijkToLps[:3, axis] * (dense.shape[axis] - 1)
-            ijkToLps[:3, axis] *= -1
-    spacing = np.diag(ijkToLps)[:3]
-    if not np.allclose(ijkToLps[:3, :3], np.diag(spacing), atol=1e-6):
-        raise InputNodeError(f"{node.GetName()} is oblique; its axes must be parallel to the patient's")
-    grid = VolumeGrid(dense.shape, tuple(spacing), tuple(ijkToLps[:3, 3]))
-    return SparseVolume.from_dense(dense.astype(np.float32), grid)
+    try:
+        return sparseFromArray(slicer.util.arrayFromVolume(node), ijkToRasOf(node))
+    except ValueError:
+        raise InputNodeError(f"{node.GetName()} is oblique; its axes must be parallel to the patient's") from None
 
 
-def _ijkToRas(node: Any) -> Any:
+def ijkToRasOf(node: Any) -> np.ndarray:
+    """Return the 4x4 matrix from voxel index to RAS millimetres of a volume node."""
     matrix = vtk.vtkMatrix4x4()
     node.GetIJKToRASMatrix(matrix)
-    return matrix
+    return slicer.util.arrayFromVTKMatrix(matrix)
 
 
 # ---- segmentation ---------------------------------------------------------------------------
@@ -168,11 +161,19 @@ def _ijkToRas(node: Any) -> Any:
 def updateSegmentationFromSparse(node: Any, volume: SparseVolume) -> None:
     """Make the voxels of `volume` the coronary segment of `node`; its other segments stay."""
     dense, grid = volume.to_dense(margin=1)
+    updateSegmentationFromArray(node, dense.T > 0, ijkToRasFromGrid(grid))
+
+
+def updateSegmentationFromArray(node: Any, inside: np.ndarray, ijkToRas: np.ndarray, surface: Any = None) -> None:
+    """Make the voxels that are `inside` (z, y, x) the coronary segment of `node`; its other segments stay.
+
+    :param surface: vtkPolyData in RAS that is shown in 3D for it; by default Slicer makes one of the voxels.
+    """
     labelmap = slicer.vtkOrientedImageData()
-    labelmap.SetDimensions(*grid.shape)
+    labelmap.SetDimensions(*inside.shape[::-1])
     labelmap.AllocateScalars(vtk.VTK_UNSIGNED_CHAR, 1)
-    vtk_to_numpy(labelmap.GetPointData().GetScalars())[:] = (dense > 0).ravel(order="F")
-    labelmap.SetGeometryFromImageToWorldMatrix(slicer.util.vtkMatrixFromArray(ijkToRasFromGrid(grid)))
+    vtk_to_numpy(labelmap.GetPointData().GetScalars())[:] = np.asarray(inside, dtype=np.uint8).ravel()
+    labelmap.SetGeometryFromImageToWorldMatrix(slicer.util.vtkMatrixFromArray(ijkToRas))
 
     segmentation = node.GetSegmentation()
     old = segmentation.GetSegmentIdBySegmentName(SEGMENT_NAME)
@@ -182,8 +183,11 @@ def updateSegmentationFromSparse(node: Any, volume: SparseVolume) -> None:
     segment.SetName(SEGMENT_NAME)
     segment.SetColor(*CORONARY_COLOR)
     segment.SetTag(segment.GetTerminologyEntryTagName(), CORONARY_ARTERY_TERMINOLOGY)
-    name = slicer.vtkSegmentationConverter.GetSegmentationBinaryLabelmapRepresentationName()
+    converter = slicer.vtkSegmentationConverter
+    name = converter.GetSegmentationBinaryLabelmapRepresentationName()
     segment.AddRepresentation(name, labelmap)
+    if surface is not None:
+        segment.AddRepresentation(converter.GetSegmentationClosedSurfaceRepresentationName(), surface)
     if segmentation.GetNumberOfSegments() == 0:
         segmentation.SetSourceRepresentationName(name)
     segmentation.AddSegment(segment)
@@ -194,15 +198,24 @@ def updateSegmentationFromSparse(node: Any, volume: SparseVolume) -> None:
 
 def updateModelFromMesh(node: Any, mesh: SurfaceMesh) -> None:
     """Put `mesh` into the model `node`, in RAS, normals outwards."""
-    points = vtk.vtkPoints()
-    points.SetData(numpy_to_vtk(np.ascontiguousarray(mesh.vertices_lps_mm @ LPS_TO_RAS[:3, :3]), deep=True))
     # Negating two axes is a half turn, not a mirror: the triangles keep their orientation.
-    corners = np.insert(np.asarray(mesh.triangles, dtype=np.int64), 0, 3, axis=1)
+    updateModelFromArrays(node, mesh.vertices_lps_mm @ LPS_TO_RAS[:3, :3], mesh.triangles)
+
+
+def updateModelFromArrays(node: Any, pointsRas: np.ndarray, triangles: np.ndarray, **values: np.ndarray) -> None:
+    """Put points (N, 3) in RAS mm, triangles (M, 3) and named values (N,) at the points into the model `node`."""
+    points = vtk.vtkPoints()
+    points.SetData(numpy_to_vtk(np.ascontiguousarray(pointsRas), deep=True))
+    corners = np.insert(np.asarray(triangles, dtype=np.int64), 0, 3, axis=1)
     cells = vtk.vtkCellArray()
     cells.ImportLegacyFormat(numpy_to_vtkIdTypeArray(corners.ravel(), deep=True))
     poly = vtk.vtkPolyData()
     poly.SetPoints(points)
     poly.SetPolys(cells)
+    for name, numbers in values.items():
+        array = numpy_to_vtk(np.ascontiguousarray(numbers), deep=True)
+        array.SetName(name)
+        poly.GetPointData().AddArray(array)
     normals = vtk.vtkPolyDataNormals()
     normals.SetInputData(poly)
     normals.SplittingOff()

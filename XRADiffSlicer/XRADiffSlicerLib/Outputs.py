@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import slicer
+import vtk
 
+from .Coloring import SPREAD
+from .Contents import Contents, contentsOf
 from .Geometry import imageNodeOf
 from .NodeConversion import (
     CORONARY_COLOR,
     sparseFromVolume,
-    updateModelFromMesh,
-    updateSegmentationFromSparse,
+    updateModelFromArrays,
+    updateSegmentationFromArray,
     updateTableFromFits,
-    updateVolumeFromSparse,
+    updateVolumeFromArray,
 )
+from .ResultViews import fillOverlays, fillReport
 from .Views import baseNameOf
 
 UNCERTAINTY_ROLE = "XRADiffSlicer.Uncertainty"  # from a probability volume to its standard deviation
@@ -29,6 +33,7 @@ class OutputNodes:
 
     :ivar uncertainty: standard deviation of the probability; None for a method without several samples. Not chosen: it
         belongs to the probability.
+    :ivar overlays: label map of each view: where its mask and the reprojected result agree; see `ResultViews`.
     :ivar folderItem: subject hierarchy folder that holds created nodes, 0 before `fillOutputs`.
     :ivar fits: how the reprojected result fits each view (`xradiff.quantification.ReprojectionFit`).
     :ivar warnings: what the user should know, one sentence each.
@@ -40,6 +45,7 @@ class OutputNodes:
     model: Any = None
     table: Any = None
     uncertainty: Any = None
+    overlays: tuple[Any, ...] = ()
     folderItem: int = 0
     fits: tuple[Any, ...] = ()
     warnings: tuple[str, ...] = ()
@@ -54,45 +60,105 @@ KINDS = {
 }
 
 
-def fillOutputs(result: Any, inputNode: Any, chosen: OutputNodes | None = None) -> OutputNodes:
+def fillOutputs(
+    result: Any, inputNode: Any, chosen: OutputNodes | None = None, views: Sequence[Any] = ()
+) -> OutputNodes:
     """Put a reconstruction into nodes and return them.
 
-    :param result: what has `probability`, `uncertainty`, `segmentation`, `surface`, `fits` and `warnings` of the core.
+    :param result: a `xradiff.pipeline.Reconstruction` or what looks like it, see `Contents.contentsOf`.
     :param inputNode: the first view; names and place in the subject hierarchy come from it.
     :param chosen: nodes to overwrite; those that are None are created.
+    :param views: the nodes of the views, in the order of the result; without them there are no overlays.
     """
-    chosen = chosen or OutputNodes()
-    base = baseNameOf(inputNode)
-    created = [field for field in KINDS if getattr(chosen, field) is None]
-    nodes = {field: getattr(chosen, field) or _create(field, base) for field in KINDS}
-    outputs = OutputNodes(**nodes, fits=tuple(result.fits), warnings=tuple(result.warnings))
-    outputs.truthDice = diceWithTruth(inputNode, result.segmentation)
-
-    updateVolumeFromSparse(outputs.probability, result.probability)
-    outputs.uncertainty = _fillUncertainty(result.uncertainty, outputs.probability)
-    updateSegmentationFromSparse(outputs.segmentation, result.segmentation)
-    outputs.segmentation.SetReferenceImageGeometryParameterFromVolumeNode(outputs.probability)
-    updateModelFromMesh(outputs.model, result.surface)
-    updateTableFromFits(outputs.table, outputs.fits)
-    _display(outputs)
-    filed = [nodes[field] for field in created] + [node for node in (outputs.uncertainty,) if node is not None]
-    outputs.folderItem = fileNodes(besideOf(inputNode), f"{base} XRA-Diff", filed)
-    return outputs
+    filling = Filling(contentsOf(result, truthOf(inputNode)), inputNode, chosen, views)
+    for _step in filling.steps():
+        pass
+    return filling.outputs
 
 
-def _fillUncertainty(uncertainty: Any, probability: Any) -> Any:
-    """Fill the volume of the standard deviation that belongs to `probability`; remove that of an earlier result."""
-    node = probability.GetNodeReference(UNCERTAINTY_ROLE)
-    if uncertainty is None:
-        if node is not None:
-            slicer.mrmlScene.RemoveNode(node)
-        return None
-    if node is None:
-        name = slicer.mrmlScene.GenerateUniqueName(f"{probability.GetName()} standard deviation")
-        node = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLScalarVolumeNode", name)
-        probability.SetNodeReferenceID(UNCERTAINTY_ROLE, node.GetID())
-    updateVolumeFromSparse(node, uncertainty)
-    return node
+class Filling:
+    """Nodes that are being filled, in steps so short that an application stays alive between them.
+
+    :param contents: what goes into the nodes.
+    :param report: HTML of the report, "" without.
+
+    The other parameters are those of `fillOutputs`.
+    """
+
+    def __init__(
+        self,
+        contents: Contents,
+        inputNode: Any,
+        chosen: OutputNodes | None = None,
+        views: Sequence[Any] = (),
+        report: str = "",
+    ) -> None:
+        self._contents, self._inputNode, self._views, self._report = contents, inputNode, views, report
+        self._base = baseNameOf(inputNode)
+        there = {field: getattr(chosen, field) for field in KINDS} if chosen is not None else {}
+        there = {field: node for field, node in there.items() if slicer.mrmlScene.IsNodePresent(node)}
+        created = [field for field in KINDS if field not in there]
+        nodes = {field: there.get(field) or _create(field, self._base) for field in KINDS}
+        self.outputs = OutputNodes(**nodes, fits=contents.fits, warnings=tuple(contents.facts["warnings"]))
+        self.outputs.truthDice = contents.facts["truthDice"]
+        self._created = [nodes[field] for field in created]
+
+    def steps(self) -> Iterator[None]:
+        """Fill the nodes one by one; what was created is removed again where the caller stops before the end."""
+        arrays, outputs, done = self._contents.arrays, self.outputs, False
+        try:
+            yield
+            updateVolumeFromArray(outputs.probability, arrays["probability"], self._contents.ijkToRas("probability"))
+            yield
+            outputs.uncertainty = self._fillUncertainty()
+            yield
+            spread = {SPREAD: arrays["spread"]} if "spread" in arrays else {}
+            updateModelFromArrays(outputs.model, arrays["points"], arrays["triangles"], **spread)
+            yield
+            self._fillSegmentation()
+            yield
+            updateTableFromFits(outputs.table, outputs.fits)
+            outputs.overlays = fillOverlays(outputs.segmentation, self._contents, self._views)
+            fillReport(outputs.segmentation, self._report)
+            _display(outputs)
+            yield
+            self._file()
+            done = True
+        finally:
+            if not done:
+                for node in self._created:
+                    slicer.mrmlScene.RemoveNode(node)
+
+    def _fillUncertainty(self) -> Any:
+        """Fill the standard deviation that belongs to the probability; remove that of an earlier result."""
+        probability = self.outputs.probability
+        node = probability.GetNodeReference(UNCERTAINTY_ROLE)
+        if "uncertainty" not in self._contents.arrays:
+            if node is not None:
+                slicer.mrmlScene.RemoveNode(node)
+            return None
+        if node is None:
+            name = slicer.mrmlScene.GenerateUniqueName(f"{probability.GetName()} standard deviation")
+            node = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLScalarVolumeNode", name)
+            probability.SetNodeReferenceID(UNCERTAINTY_ROLE, node.GetID())
+            self._created.append(node)
+        updateVolumeFromArray(node, self._contents.arrays["uncertainty"], self._contents.ijkToRas("uncertainty"))
+        return node
+
+    def _fillSegmentation(self) -> None:
+        node, model = self.outputs.segmentation, self.outputs.model
+        surface = vtk.vtkPolyData()
+        surface.DeepCopy(model.GetPolyData())
+        updateSegmentationFromArray(
+            node, self._contents.arrays["segmentation"], self._contents.ijkToRas("segmentation"), surface
+        )
+        node.SetReferenceImageGeometryParameterFromVolumeNode(self.outputs.probability)
+
+    def _file(self) -> None:
+        """Put what was created into a folder beside the input."""
+        new = [node for node in self._created if slicer.mrmlScene.IsNodePresent(node)]
+        name = f"{self._base} XRA-Diff"
+        self.outputs.folderItem = fileNodes(besideOf(self._inputNode), name, [*new, *self.outputs.overlays])
 
 
 def _create(field: str, base: str) -> Any:
@@ -102,13 +168,18 @@ def _create(field: str, base: str) -> Any:
 
 
 def _display(outputs: OutputNodes) -> None:
-    """Show the segmentation in 3D; the surface model stays hidden behind it."""
+    """Show the segmentation in 3D; the surface model stays hidden behind it.
+
+    The segmentation lies in the patient, the angiograms do not: in slice views it would cut across them.
+    """
     for node in (outputs.segmentation, outputs.probability, outputs.uncertainty, outputs.model):
         if node is not None and node.GetDisplayNode() is None:
             node.CreateDefaultDisplayNodes()
             if node is outputs.model:
                 node.GetDisplayNode().SetColor(*CORONARY_COLOR)
                 node.GetDisplayNode().SetVisibility(False)
+            elif node is outputs.segmentation:
+                node.GetDisplayNode().SetVisibility2D(False)
     segmentation = outputs.segmentation
     segmentation.CreateClosedSurfaceRepresentation()
     segmentation.GetDisplayNode().SetVisibility3D(True)
@@ -137,13 +208,13 @@ def fileNodes(parent: int, name: str, nodes: Sequence[Any]) -> int:
     return int(folder)
 
 
-def diceWithTruth(inputNode: Any, segmentation: Any) -> float | None:
-    """Return the Dice of a sparse volume with the truth of a synthetic view, None for any other view."""
-    from xradiff.quantification import dice, on_common_grid
-
+def truthNodeOf(inputNode: Any) -> Any:
+    """Return the label map volume with the truth of a synthetic view, None for any other view."""
     image = imageNodeOf(inputNode)
-    truth = image.GetNodeReference(TRUTH_ROLE) if image is not None else None
-    if truth is None:
-        return None
-    place = on_common_grid(segmentation, sparseFromVolume(truth))
-    return dice(place.result, place.truth)
+    return image.GetNodeReference(TRUTH_ROLE) if image is not None else None
+
+
+def truthOf(inputNode: Any) -> Any:
+    """Return the truth of a synthetic view as the core takes it, None for any other view."""
+    node = truthNodeOf(inputNode)
+    return sparseFromVolume(node) if node is not None else None

@@ -75,6 +75,17 @@ class SyntheticMotion(enum.Enum):
         }[self.value]
 
 
+class SurfaceColoring(enum.Enum):
+    """What the color of the surface shows in 3D."""
+
+    PLAIN = "plain"
+    UNCERTAINTY = "uncertainty"
+
+    def label(self) -> str:
+        """Return the words on the panel."""
+        return {"plain": _("One color"), "uncertainty": _("Uncertainty")}[self.value]
+
+
 @parameterNodeWrapper
 class Parameters:
     """Inputs, settings and outputs of the panel.
@@ -93,6 +104,10 @@ class Parameters:
     outputProbability: vtkMRMLScalarVolumeNode
     outputModel: vtkMRMLModelNode
     outputTable: vtkMRMLTableNode
+    overlayOpacity: Annotated[float, WithinRange(0, 1)] = 0.6
+    surfaceColoring: SurfaceColoring = SurfaceColoring.PLAIN
+    virtualPrimaryDeg: Annotated[float, WithinRange(-180, 180)] = 0.0
+    virtualSecondaryDeg: Annotated[float, WithinRange(-90, 90)] = 0.0
     syntheticSide: SyntheticSide = SyntheticSide.RIGHT
     syntheticPoses: SyntheticPoses = SyntheticPoses.CLINICAL
     syntheticMotion: SyntheticMotion = SyntheticMotion.NONE

@@ -7,9 +7,11 @@ from typing import Any
 import numpy as np
 import slicer
 
+from .Contents import AGREE, MASK_ONLY
 from .Geometry import factsOf
 from .NodeConversion import imageFromNode, meshFromModel, sparseFromVolume
 from .Outputs import OutputNodes
+from .ResultViews import acquisitionOf, shapeOf, sparseFromSegmentation, updateVirtualView
 from .SampleData import loadDemo
 
 SPACING_MM = 1.0
@@ -70,7 +72,48 @@ def comparesSyntheticCaseWithItsTruth(logic: Any) -> None:
     _check(outputs.truthDice is not None and outputs.truthDice > LEAST_DICE, f"some overlap, got {outputs.truthDice}")
 
 
-STEPS = (sampleLoads, reconstructsSample, reusesOutputs, refusesOneView, comparesSyntheticCaseWithItsTruth)
+def laysResultOverItsAngiograms(logic: Any) -> None:
+    """Each angiogram has an overlay that agrees with the fit, and the virtual C-arm sees what the first view saw."""
+    outputs = logic.reconstruct(loadDemo(), method=METHOD, spacingMm=SPACING_MM, calibrate=False)
+    _check(len(outputs.overlays) == 2, "one overlay for each view")
+    for overlay, fit in zip(outputs.overlays, outputs.fits, strict=True):
+        labels = imageFromNode(overlay)
+        covered = (labels == AGREE).sum() / max((labels == AGREE).sum() + (labels == MASK_ONLY).sum(), 1)
+        _check(abs(covered - fit.coverage) < 1e-6, f"the overlay says what the fit says, got {covered:.3f}")
+    first = outputs.overlays[0]
+    vessels = sparseFromSegmentation(outputs.segmentation)
+    virtual = updateVirtualView(outputs.segmentation, vessels, acquisitionOf(first), shapeOf(first))
+    drawn = imageFromNode(first) != MASK_ONLY
+    _check(bool(np.array_equal(imageFromNode(virtual) > 0, drawn & (imageFromNode(first) > 0))), "the same silhouette")
+
+
+def cancelsAWorker(logic: Any) -> None:
+    """A worker process starts and ends when it is cancelled, and nothing is changed."""
+    heard: list[Any] = []
+    views = loadDemo()
+    count = slicer.mrmlScene.GetNumberOfNodes()
+    worker = logic.startReconstruction(
+        views,
+        method=METHOD,
+        onProgress=lambda _fraction, _message: logic.cancel(),
+        onLog=heard.append,
+        onFinished=heard.append,
+        onFailed=lambda message, cancelled: heard.append((message, cancelled)),
+    )
+    worker.wait(60)
+    _check(("cancelled", True) in heard, f"the answer is that it was cancelled, got {heard}")
+    _check(slicer.mrmlScene.GetNumberOfNodes() == count, "no node is added")
+
+
+STEPS = (
+    sampleLoads,
+    reconstructsSample,
+    reusesOutputs,
+    refusesOneView,
+    comparesSyntheticCaseWithItsTruth,
+    laysResultOverItsAngiograms,
+    cancelsAWorker,
+)
 
 
 def _check(condition: bool, what: str) -> None:

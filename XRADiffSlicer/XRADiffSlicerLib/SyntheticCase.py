@@ -54,6 +54,41 @@ class SyntheticNodes:
     parameters: dict[str, Any]
 
 
+def caseOptions(
+    *,
+    side: str = "right",
+    poses: str = "clinical",
+    motion: str = "none",
+    corruption: float = 0.0,
+    frames: int = 0,
+    views: int = 2,
+    imagePx: int = 512,
+    thickness: str = "lumen",
+    truthSpacingMm: float = 0.5,
+) -> dict[str, Any]:
+    """Return the core's names for the options of a synthetic case.
+
+    :param poses: where the C-arm stands: "clinical", "xradiff" or "autocar".
+    :param motion: between the views: "none", "rigid", "heart" or "image".
+    :param corruption: damage of the masks, 0 (exact) to 1.
+    :param frames: frames of a raw angiogram run of each view; 0 for none.
+    :param imagePx: rows and columns of the images.
+    :param thickness: "lumen", "cta_label" or "manual_mask".
+    :param truthSpacingMm: voxel of the truth.
+    """
+    return {
+        "side": side,
+        "poses": poses,
+        "motion": motion,
+        "corruption": corruption,
+        "frames": frames,
+        "views": views,
+        "image_px": imagePx,
+        "thickness": thickness,
+        "truth_spacing_mm": truthSpacingMm,
+    }
+
+
 def loadSyntheticCase(folder: str | Path) -> SyntheticNodes:
     """Make nodes of a case folder that `python -m xradiff synthesize` or `xradiff.dataset.write_case` wrote.
 

@@ -59,9 +59,6 @@ class ViewForm:
 
     def problem(self, parameters: Any) -> str:
         """Return one sentence on what is missing in this view, "" if nothing is."""
-        from xradiff.errors import InputError
-        from xradiff.views import acquisition_from
-
         node = self.node(parameters)
         if node is None:
             return f"Choose the image of view {self.index + 1}."
@@ -70,6 +67,9 @@ class ViewForm:
         missing = [words for name, words in FIVE.items() if factsOf(node)[0].get(name) is None]
         if missing:
             return f"View {self.index + 1}: enter the {' and the '.join(missing)}."
+        from xradiff.errors import InputError
+        from xradiff.views import acquisition_from
+
         try:
             acquisition_from(factsOf(node)[0], f"View {self.index + 1}")
         except InputError as error:

@@ -64,6 +64,21 @@ def _sequenceOf(node: Any) -> tuple[Any, Any]:
     return (browser, browser.GetSequenceNode(node)) if browser is not None else (None, None)
 
 
+def nodesOf(views: Sequence[Any]) -> list[Any]:
+    """Return the nodes of views that are given as nodes or by name; of a sequence the volume that shows its frames.
+
+    :raises InputNodeError: there is no node of a name.
+    """
+    return [_shown(_node(view)) for view in views]
+
+
+def _shown(node: Any) -> Any:
+    if not node.IsA("vtkMRMLSequenceNode"):
+        return node
+    browser = slicer.modules.sequences.logic().GetFirstBrowserNodeForSequenceNode(node)
+    return (browser.GetProxyNode(node) if browser is not None else None) or node
+
+
 def _node(node: Any) -> Any:
     """The node itself, or the node of that name."""
     found = slicer.mrmlScene.GetFirstNodeByName(node) if isinstance(node, str) else node

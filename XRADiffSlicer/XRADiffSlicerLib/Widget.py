@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import vtk
 from slicer.i18n import tr as _
 
 from .Application import Application
+from .Installation import RESUME_SETTING, InstallationSection, interruptedMethod
 from .Outputs import OutputNodes
 from .Parameters import syntheticOptions
+from .Results import ResultsSection
+from .TimeLeft import TimeLeft
 from .ViewForm import ViewForm
 
 OUTPUTS = {
@@ -37,10 +38,13 @@ class Panel:
         self.application = application or Application()
         self.parameters: Any = None
         self.views = [ViewForm(ui, index) for index in (0, 1)]
+        self.results = ResultsSection(ui, self.application, self.say)
+        self.installation = InstallationSection(ui, logic, self.application, self.say, self._method)
         self._methods: tuple[Any, ...] = ()
         self._guiTag: Any = None
         self._observer: Any = None
         self._updating = False
+        self._timeLeft = TimeLeft()
         self._outcome = ""
         self._creating = False
         self._fillMethods()
@@ -48,8 +52,6 @@ class Panel:
         ui.methodSelector.currentIndexChanged.connect(self.onMethod)
         ui.loadGeometryButton0.clicked.connect(lambda *_args: self.onLoadGeometry(0))
         ui.loadGeometryButton1.clicked.connect(lambda *_args: self.onLoadGeometry(1))
-        ui.showButton.clicked.connect(self.onShow)
-        ui.reportButton.clicked.connect(self.onReport)
         ui.copyLogButton.clicked.connect(self.onCopyLog)
         ui.createButton.clicked.connect(self.onCreate)
         ui.progressBar.setVisible(False)
@@ -68,7 +70,10 @@ class Panel:
         if parameters is not None:
             self._guiTag = parameters.connectGui(self.ui)
             self._observer = parameters.AddObserver(vtk.vtkCommand.ModifiedEvent, self.onParametersModified)
+        self.results.setParameters(parameters)
         self.refresh()
+        if parameters is not None:
+            self._resume()
 
     def onParametersModified(self, _caller: Any = None, _event: Any = None) -> None:
         """Bring geometry, labels and buttons in line with the parameters."""
@@ -81,6 +86,7 @@ class Panel:
         finally:
             self._updating = False
         self._outcome = ""
+        self.results.refresh()
         self._refreshButtons()
 
     def refresh(self) -> None:
@@ -100,6 +106,18 @@ class Panel:
             return _("Choose two different images.")
         return ""
 
+    def _resume(self) -> None:
+        """Go on where Slicer was restarted to install packages."""
+        if name := interruptedMethod(self.application):
+            self.application.storeSetting(RESUME_SETTING, "")
+            self.parameters.method = name
+            self.say(_("The packages are installed. Load the images or the scene again, then press Apply."))
+
+    def say(self, outcome: str) -> None:
+        """Show one line for the user until the next change."""
+        self._outcome = outcome
+        self._refreshButtons()
+
     def _refreshButtons(self) -> None:
         running, problem = self.logic.running, self.problem()
         creating = running and self._creating
@@ -115,10 +133,6 @@ class Panel:
         for index, view in enumerate(self.views):
             chosen = self.parameters is not None and view.node(self.parameters) is not None
             getattr(self.ui, f"loadGeometryButton{index}").setEnabled(chosen)
-        shown = self.parameters is not None and self.parameters.outputSegmentation is not None
-        self.ui.showButton.setEnabled(bool(shown))
-        report = self._report()
-        self.ui.reportButton.setEnabled(report is not None)
         if not running:
             self.ui.statusLabel.setText(self._outcome or problem or _("Ready."))
 
@@ -170,6 +184,7 @@ class Panel:
             return
         self._creating = creating
         self.ui.logTextEdit.setPlainText("")
+        self._timeLeft.restart()
         try:
             start()
             self._outcome = ""
@@ -189,8 +204,7 @@ class Panel:
 
     def _start(self) -> None:
         parameters, spec = self.parameters, self._method()
-        with tempfile.TemporaryDirectory(prefix="XRADiffSlicer-") as folder:
-            self.application.ensureInstalled(spec.needs, Path(folder))
+        self.installation.ensureInstalled(spec)
         chosen = OutputNodes(**{field: getattr(parameters, name) for field, name in OUTPUTS.items()})
         self.logic.startReconstruction(
             [parameters.view0, parameters.view1],
@@ -206,9 +220,11 @@ class Panel:
 
     def onProgress(self, fraction: float, message: str) -> None:
         """Show how far the worker is."""
+        self.installation.settled()
         self.ui.progressBar.setVisible(True)
         self.ui.progressBar.setValue(round(100 * fraction))
-        self.ui.statusLabel.setText(message)
+        left = self._timeLeft.words(fraction)
+        self.ui.statusLabel.setText(f"{message}, {left}" if left else message)
 
     def onLog(self, line: str) -> None:
         """Add a line to the log."""
@@ -225,10 +241,8 @@ class Panel:
         truth = truthText(outputs.truthDice)
         if truth:
             self.onLog(truth)
-        self.application.showTable(self.ui.fitTableView, outputs.table)
-        self.ui.resultsCollapsibleButton.setProperty("collapsed", False)
         self._end(_("Done. The result covers {fits} of the masks.").format(fits=fits) + (truth and f" {truth}"))
-        self.application.showSegmentation(outputs.segmentation)
+        self.results.show(outputs)
 
     def onCreated(self, case: Any) -> None:
         """Choose the views of a synthetic case and show its truth."""
@@ -264,23 +278,9 @@ class Panel:
             return
         self.refresh()
 
-    def onShow(self, *_args: Any) -> None:
-        """Show the segmentation in 3D."""
-        if self.parameters is not None and self.parameters.outputSegmentation is not None:
-            self.application.showSegmentation(self.parameters.outputSegmentation)
-
-    def onReport(self, *_args: Any) -> None:
-        """Open the report of the last run."""
-        if (report := self._report()) is not None:
-            self.application.openFile(report)
-
     def onCopyLog(self, *_args: Any) -> None:
         """Copy the log to the clipboard."""
         self.application.copyText(self.ui.logTextEdit.toPlainText())
-
-    def _report(self) -> Path | None:
-        folder = self.logic.resultFolder
-        return folder / "report.html" if folder is not None and (folder / "report.html").exists() else None
 
 
 def truthText(dice: float | None) -> str:

@@ -96,6 +96,16 @@ class CentrelineTree:
         """Names of all branches."""
         return tuple(branch.name for branch in self.branches)
 
+    def course(self, index: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Return points (N, 3) and radii (N,) of the way from the ostium to the end of the branch at `index`."""
+        branch = self.branches[index]
+        points, radii = branch.points_lps_mm, branch.radii_mm
+        while branch.parent >= 0:
+            stop, branch = branch.parent_point, self.branches[branch.parent]
+            points = np.concatenate([branch.points_lps_mm[:stop], points])
+            radii = np.concatenate([branch.radii_mm[:stop], radii])
+        return points, radii
+
     def points_lps_mm(self) -> NDArray[np.float64]:
         """All points, (sum N, 3), branch after branch."""
         return np.concatenate([branch.points_lps_mm for branch in self.branches])

@@ -19,22 +19,32 @@ from .console import emit_json, progress_reporter
 from .errors import Cancelled, XRADiffError
 from .masks.command import add_parser as add_segmentation
 from .progress import Progress
+from .reconstruction.weights_command import add_parser as add_weights
 from .training.command import add_parser as add_training
 
 __all__ = ["main"]
 
 SEGMENTATION = "segmentation."
+After = Callable[[object, argparse.Namespace, Progress], None]
 DISCLAIMER = "Research use only, not a medical device."
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command and return the exit code; a user's mistake is one line on stderr."""
+def main(arguments: Sequence[str] | None = None, *, after: After | None = None) -> int:
+    """Run one command and return the exit code; a user's mistake is one line on stderr.
+
+    Args:
+        arguments: as on the command line; None for those of this process.
+        after: called with what the command made, its options and the progress; belongs to the command.
+    """
     parser = _parser()
     options = parser.parse_args(arguments)
     style = getattr(options, "progress", "none")
     try:
-        command: Callable[[argparse.Namespace, Progress], None] = options.command
-        command(options, progress_reporter(style, getattr(options, "cancel_file", None)))
+        command: Callable[[argparse.Namespace, Progress], object] = options.command
+        progress = progress_reporter(style, getattr(options, "cancel_file", None))
+        made = command(options, progress)
+        if after is not None:
+            after(made, options, progress)
         return 0
     except XRADiffError as error:
         return _fail(str(error), error.exit_code, style)
@@ -74,6 +84,7 @@ def _parser() -> argparse.ArgumentParser:
     _progress_options(add_segmentation(commands))
     _progress_options(add_segmentation_evaluation(commands))
     _progress_options(add_training(commands))
+    _progress_options(add_weights(commands))
     _progress_options(add_benchmark(commands))
 
     synthesize = commands.add_parser("synthesize", help="a dataset of synthetic cases with their truth")
@@ -103,12 +114,17 @@ def _reconstruct_options(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     add("--frame", type=int, action="append", default=[], help="frame of a DICOM run, one --frame per --view, from 0")
     add("--method", default="auto", metavar="NAME", help="see `methods` (default sparse_diffusion)")
-    add("--side", default="auto", choices=("auto", "left", "right"), help="coronary side (default %(default)s)")
+    add("--side", default="auto", choices=("auto", "left", "right"), help="coronary side; auto looks at the masks")
     add(
         "--calibrate", default="auto", choices=("auto", "off", "shift", "bundle"),
         help="correct the views for breathing and table motion from what the masks say (default %(default)s)",
     )  # fmt: skip
     add("--landmarks", type=Path, metavar="CSV", help="corresponding points: columns landmark,view,row,column")
+    add(
+        "--segment-of-interest", nargs="+", action="append", metavar=("VIEW", "ROW,COLUMN"),
+        help="one vessel alone: number of the view, pixels of the vessel's start and end (and of points on the way "
+        "between them, where it crosses others); once for every view",
+    )  # fmt: skip
     add("--spacing-mm", type=float, default=0.5, help="voxel spacing (default %(default)s)")
     add("--device", default="auto", choices=("auto", "cpu", "cuda"))
     add("--seed", type=int, default=0)
@@ -181,7 +197,7 @@ def _poses(words: Sequence[str]):  # type: ignore[no-untyped-def]
     return tuple(acquisition_from(read_geometry_json(word), word) for word in words)
 
 
-def _demo(options: argparse.Namespace, progress: Progress) -> None:
+def _demo(options: argparse.Namespace, progress: Progress) -> object:
     from .resources import resource
 
     case = resource("SampleData/demo")
@@ -189,10 +205,10 @@ def _demo(options: argparse.Namespace, progress: Progress) -> None:
     defaults = _parser().parse_args(["reconstruct", "--out", str(options.out)])
     for name, value in vars(options).items():
         setattr(defaults, name, value)
-    _reconstruct(defaults, progress)
+    return _reconstruct(defaults, progress)
 
 
-def _reconstruct(options: argparse.Namespace, progress: Progress) -> None:
+def _reconstruct(options: argparse.Namespace, progress: Progress) -> object:
     from .export import check_result_folder
     from .progress import stage
 
@@ -207,7 +223,8 @@ def _reconstruct(options: argparse.Namespace, progress: Progress) -> None:
 
     command = shlex.join(["python", "-m", "xradiff", *sys.argv[1:]])
     save(result, options.out, report=not options.no_report, command=command, progress=stage(progress, 0.7, 1.0))
-    _show_result(options, result.fits, result.warnings)
+    _show_result(options, result)
+    return result
 
 
 def _run(options: argparse.Namespace, progress: Progress):  # type: ignore[no-untyped-def]
@@ -216,10 +233,12 @@ def _run(options: argparse.Namespace, progress: Progress):  # type: ignore[no-un
     from .masks import SegmentationConfig, read_views
     from .pipeline import reconstruct
     from .progress import stage
+    from .reconstruction.segment_of_interest import marked_points
 
     settings = given_settings(options.set)
     own = {key: settings.pop(key) for key in list(settings) if key.startswith(SEGMENTATION)}
     of_masks = {"device": options.device} | {key.removeprefix(SEGMENTATION): value for key, value in own.items()}
+    marked = None if options.segment_of_interest is None else marked_points(options.segment_of_interest)
     return reconstruct(
         read_views(options.view, options.frame, config_from(SegmentationConfig, of_masks), stage(progress, 0.0, 0.2)),
         options.method,
@@ -227,6 +246,7 @@ def _run(options: argparse.Namespace, progress: Progress):  # type: ignore[no-un
         side=options.side,
         calibrate_mode=options.calibrate,
         landmarks=None if options.landmarks is None else read_landmarks(options.landmarks),
+        segment_of_interest=marked,
         spacing_mm=options.spacing_mm,
         device=options.device,
         seed=options.seed,
@@ -234,14 +254,17 @@ def _run(options: argparse.Namespace, progress: Progress):  # type: ignore[no-un
     )
 
 
-def _show_result(options: argparse.Namespace, fits, warnings: Sequence[str]) -> None:  # type: ignore[no-untyped-def]
+def _show_result(options: argparse.Namespace, result) -> None:  # type: ignore[no-untyped-def]
     folder = options.out.resolve()
     if options.progress == "json":
-        emit_json("result", folder=str(folder), warnings=list(warnings))
+        side = {} if result.side is None else {"side": result.side.likely, "side_probability": result.side.probability}
+        emit_json("result", folder=str(folder), warnings=list(result.warnings), **side)
         return
-    for warning in warnings:
+    if result.side is not None and result.side.side != "auto":
+        print(result.side.note)
+    for warning in result.warnings:
         print(f"note: {warning}")
-    for fit in fits:
+    for fit in result.fits:
         print(f"{fit.view_name}: reprojection covers {fit.coverage:.1%} of the mask, Dice {fit.dice:.3f}")
     print(f"result: {folder / ('run.json' if options.no_report else 'report.html')}")
 

@@ -18,20 +18,20 @@ from .checks import check_choice, check_range
 from .config import config_from, config_to_dict
 from .datatypes import AngiogramView, SparseVolume, SurfaceMesh
 from .devices import Device, choose_device
-from .errors import InputError
-from .masks import with_masks
+from .errors import InputError, MissingDependencyError
+from .masks import SIDES, SideFinding, find_side, with_masks
 from .postprocess import PostprocessConfig, postprocess, surface_field
 from .progress import Progress, silent, stage
 from .provenance import Stopwatch, describe_view, machine, now, versions
 from .quantification import ReprojectionFit, VolumeSummary, reprojection_fit, summarise
 from .reconstruction.interface import ReconstructionInputs, check_separation
 from .reconstruction.registry import chosen_method, config_class, load_method
+from .reconstruction.segment_of_interest import MarkedPoints, VesselOfInterest, restrict_to_vessel
 from .reconstruction.spec import MethodSpec
 from .surface import surface_of
 
 __all__ = ["Reconstruction", "reconstruct", "save"]
 
-SIDES = ("auto", "left", "right")
 EXPLAINED = 0.9  # less coverage of a mask is worth a warning
 
 
@@ -40,7 +40,7 @@ class Reconstruction:
     """A coronary tree and the evidence for it.
 
     Attributes:
-        views: the views with masks and calibrated geometry.
+        views: the views with masks (of the segment of interest, where one was marked) and calibrated geometry.
         calibration: what was corrected, and how sure that is.
         probability: as the method returned it.
         segmentation: the voxels that are vessel, after postprocessing (values are probabilities).
@@ -52,6 +52,8 @@ class Reconstruction:
         settings: JSON-ready; all that a replay needs, the views as given among them.
         provenance: JSON-ready; versions, times, device.
         uncertainty: standard deviation of the probability over several samples, at its voxels; None without samples.
+        side: what the masks say of the side, where that was asked for and could be found.
+        segment: the segment of interest in each view, where one was marked.
     """
 
     views: tuple[AngiogramView, ...]
@@ -66,6 +68,8 @@ class Reconstruction:
     settings: dict[str, Any]
     provenance: dict[str, Any]
     uncertainty: SparseVolume | None = None
+    side: SideFinding | None = None
+    segment: tuple[VesselOfInterest, ...] = ()
 
 
 def reconstruct(
@@ -76,6 +80,7 @@ def reconstruct(
     side: str = "auto",
     calibrate_mode: str = "auto",
     landmarks: Landmarks | None = None,
+    segment_of_interest: MarkedPoints | None = None,
     spacing_mm: float = 0.5,
     device: str = "auto",
     seed: int = 0,
@@ -87,9 +92,11 @@ def reconstruct(
         views: from `xradiff.views.read_view`; their pixels are vessel masks.
         method: a name of `xradiff.reconstruction.registry.METHODS`, or "auto" for the default.
         settings: settings of the method, and of the postprocessing as "postprocess.NAME".
-        side: "left", "right" or "auto".
+        side: "left", "right", or "auto": found from the masks where the method has weights, unknown where unclear.
         calibrate_mode: "auto", "off", "shift" or "bundle"; see `xradiff.calibration.calibrate`.
         landmarks: corresponding points for the calibration.
+        segment_of_interest: start and end of a vessel in each view, (row, column) in px by view index; after the
+            calibration all else is left out.
         spacing_mm: voxel spacing.
         device: "auto", "cpu" or "cuda".
         seed: of all chance.
@@ -112,10 +119,15 @@ def reconstruct(
 
     progress(0.0, "checking the views")
     given = with_masks(views)
-    warnings = (*choice, *check_separation(given))
+    found = _side_of(given) if side == "auto" and spec.weights else None
+    warnings = (*choice, *check_separation(given), *([found.note] if found and found.side == "auto" else []))
     with watch.measure("calibration"):
         calibration = calibrate(given, mode=calibrate_mode, landmarks=landmarks, progress=stage(progress, 0.0, 0.3))
-    inputs = ReconstructionInputs(calibration.views, spacing_mm, side, chosen.name, calibration.tolerance_mm)
+    seen, segment = calibration.views, tuple[VesselOfInterest, ...]()
+    if segment_of_interest is not None:
+        seen, segment = restrict_to_vessel(seen, segment_of_interest, calibration.tolerance_mm)
+    known = side if found is None else found.side
+    inputs = ReconstructionInputs(seen, spacing_mm, known, chosen.name, calibration.tolerance_mm)
     with watch.measure("reconstruction"):
         result = load_method(spec).reconstruct(
             inputs, config, generator=np.random.default_rng(seed), progress=stage(progress, 0.3, 0.7)
@@ -127,23 +139,51 @@ def reconstruct(
     with watch.measure("surface"):
         surface = surface_of(surface_field(result.volume, segmentation), progress=stage(progress, 0.8, 0.9))
     with watch.measure("reprojection"):
-        fits = tuple(reprojection_fit(view, segmentation) for view in calibration.views)
+        fits = tuple(reprojection_fit(view, segmentation) for view in seen)
     progress(1.0, "reconstructed")
     asked = {"side": side, "calibrate": calibrate_mode, "spacing_mm": spacing_mm, "device": device, "seed": seed}
     return Reconstruction(
-        views=calibration.views,
+        views=seen,
         calibration=calibration,
         probability=result.volume,
         segmentation=segmentation,
         surface=surface,
         fits=fits,
         summary=summarise(segmentation),
-        warnings=tuple(dict.fromkeys([*warnings, *calibration.notes, *result.notes, *_poor_fits(fits, spacing_mm)])),
+        warnings=_told(
+            warnings, calibration.notes, [v.note for v in segment], result.notes, _poor_fits(fits, spacing_mm)
+        ),
         method=spec,
-        settings=asked | _replayable(config, postprocessing, given, landmarks),
+        settings=asked | _replayable(config, postprocessing, given, landmarks) | _recorded(found, segment_of_interest),
         provenance=_provenance(watch, chosen, seed),
         uncertainty=result.uncertainty,
+        side=found,
+        segment=segment,
     )
+
+
+def _side_of(views: Sequence[AngiogramView]) -> SideFinding | None:
+    """Return what the masks say of the side; None where its network cannot be used here."""
+    try:
+        return find_side(views)
+    except MissingDependencyError:
+        return None
+
+
+def _told(*notes: Sequence[str]) -> tuple[str, ...]:
+    """Return all notes once, in their order."""
+    return tuple(dict.fromkeys(note for each in notes for note in each))
+
+
+def _recorded(found: SideFinding | None, marked: MarkedPoints | None) -> dict[str, Any]:
+    """Return what the record holds of the side that was found and of the segment that was marked."""
+    side = {} if found is None else {"side_found": found.record()}
+    points = (
+        [{"view": view, "points_px": [list(point) for point in marked[view]]} for view in marked or ()]
+        if marked
+        else []
+    )
+    return side | {"segment_of_interest": points}
 
 
 def _poor_fits(fits: Sequence[ReprojectionFit], spacing_mm: float) -> list[str]:

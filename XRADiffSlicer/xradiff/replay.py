@@ -35,6 +35,7 @@ def replay(run_file: str | Path, progress: Progress = silent) -> Reconstruction:
             "side": given["side"],
             "calibrate_mode": given["calibrate"],
             "landmarks": _landmarks(given["landmarks"]),
+            "segment_of_interest": _marked(given.get("segment_of_interest")),
             "spacing_mm": given["spacing_mm"],
             "device": given["device"],
             "seed": given["seed"],
@@ -57,6 +58,11 @@ def _view(entry: dict[str, Any]) -> AngiogramView:
 
 def _landmarks(files: list[dict[str, str]]) -> Landmarks | None:
     return read_landmarks(_unchanged(files[0])) if files else None
+
+
+def _marked(points: list[dict[str, Any]] | None) -> dict[int, list[tuple[float, float]]] | None:
+    """Return the marks of the segment of interest; None where none was marked."""
+    return {each["view"]: [tuple(point) for point in each["points_px"]] for each in points} if points else None
 
 
 def _unchanged(entry: dict[str, str]) -> Path:

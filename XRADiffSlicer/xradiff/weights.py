@@ -26,7 +26,9 @@ if TYPE_CHECKING:
 
 __all__ = [
     "WeightsFile",
+    "find_sided_weights",
     "find_weights",
+    "method_of",
     "open_weights",
     "read_tensors",
     "save_weights",
@@ -98,6 +100,30 @@ def find_weights(name: str, how_to_get: str) -> Path:
     raise MissingDependencyError(f"the weights {name}{SUFFIX} are in none of: {places}; {how_to_get}")
 
 
+def find_sided_weights(method: str, side: str, how_to_get: str) -> Path:
+    """Return the weights METHOD_left or METHOD_right where the side is known and they are there, else METHOD_both.
+
+    Raises:
+        InputError: there are weights of single sides alone, and the side is not known.
+        MissingDependencyError: in none of the folders; says where it was looked for and `how_to_get` it.
+    """
+    sided = {}
+    for name in ("left", "right"):
+        with suppress(MissingDependencyError):
+            sided[name] = find_weights(f"{method}_{name}", how_to_get)
+    if side in sided:
+        return sided[side]
+    try:
+        return find_weights(f"{method}_both", how_to_get)
+    except MissingDependencyError:
+        if not sided or side in ("left", "right"):
+            raise
+    raise InputError(
+        f"{method} has weights for the {' and the '.join(sided)} tree, and the side is not known; choose it with "
+        "--side left or --side right"
+    )
+
+
 def weights_card(name: str, method: str) -> str:
     """Return where the weights called `name` are, that their checksum is right, and their model card.
 
@@ -112,6 +138,18 @@ def weights_card(name: str, method: str) -> str:
     card = path.with_suffix(".md")
     told = card.read_text(encoding="utf-8").rstrip() if card.is_file() else weights.recipe.get("source", "")
     return f"Weights {name}: {path}, SHA-256 {weights.sha256} (checked)\n\n{told}".rstrip()
+
+
+def method_of(path: Path) -> str:
+    """Return the method that a weight file says it is for, unchecked.
+
+    Raises:
+        InputError: not a safetensors file, cut short, or not written by `save_weights`.
+    """
+    told = _header(path).told
+    if "xradiff_method" not in told:
+        raise InputError(f"{path} was not written by XRADiffSlicer: it does not say what its weights are")
+    return told["xradiff_method"]
 
 
 def open_weights(path: Path, method: str) -> WeightsFile:

@@ -1,23 +1,23 @@
 """What networks that map a backprojection to a volume of the same cube share: sizes, examples, weights, answer.
 
-Their architectures and losses are their own (`methods/`).
+Their architectures are their own (`methods/`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import binary_cross_entropy_with_logits
 
 from ..checks import check_range
 from ..datatypes import AngiogramView, SparseVolume
-from ..errors import InputError, MissingDependencyError
-from ..weights import WeightsFile, find_weights, read_tensors
+from ..errors import InputError
+from ..weights import WeightsFile, find_sided_weights, find_weights, read_tensors
 from .backprojection import BackprojectionCube, backprojection_cube
 from .spec import MethodSpec
 from .trainable import VesselTruth
@@ -29,6 +29,8 @@ __all__ = [
     "check_cube",
     "load_network",
     "notes_on",
+    "soft_dice_loss",
+    "vessel_loss",
     "weights_path",
 ]
 
@@ -36,6 +38,7 @@ LEAST = 0.05
 """Probabilities below this are left out of the sparse result."""
 CHANNELS_PER_GROUP = 8
 MOST_LEVELS = 8
+CLOSE_TO_NOTHING = 1.0  # voxels; keeps the soft Dice finite for an empty volume
 
 
 def channel_counts(value: object) -> tuple[int, ...]:
@@ -86,20 +89,30 @@ class CubeExample:
         return {name: torch.stack([example[name] for example in examples]) for name in examples[0]}
 
 
+def vessel_loss(logits: Tensor, volume: Tensor) -> Tensor:
+    """Return binary cross-entropy + soft Dice loss (scalar) of logits (B, ...) for `volume` (B, ...) in [0, 1]."""
+    logits = logits.float()
+    return binary_cross_entropy_with_logits(logits, volume) + soft_dice_loss(logits.sigmoid(), volume)
+
+
+def soft_dice_loss(probabilities: Tensor, volume: Tensor) -> Tensor:
+    """Return 1 - 2 sum(p v) / (sum(p^2) + sum(v^2)), the mean over the cases (Milletari et al. 2016, V-Net, sec. 3)"""
+    p, v = probabilities.flatten(1), volume.flatten(1)
+    both, total = (p * v).sum(1), (p.square() + v.square()).sum(1)
+    return (1 - (2 * both + CLOSE_TO_NOTHING) / (total + CLOSE_TO_NOTHING)).mean()
+
+
 def weights_path(spec: MethodSpec, name: str, side: str) -> Path:
     """Return the weight file called `name`; "auto" takes METHOD_left or _right where they are there, else METHOD_both.
 
     Raises:
-        InputError: a path that is no file.
+        InputError: a path that is no file, or an unknown side where there are weights of single sides alone.
         MissingDependencyError: not on this computer.
     """
     how = f"train some with: python -m xradiff train {spec.name} --generate 4000 --out DIR, and copy best.safetensors"
     if name != "auto":
         return find_weights(name, how)
-    if side in ("left", "right"):
-        with suppress(MissingDependencyError):  # the side-agnostic weights serve too
-            return find_weights(f"{spec.name}_{side}", how)
-    return find_weights(f"{spec.name}_both", how)
+    return find_sided_weights(spec.name, side, how)
 
 
 def load_network(empty: nn.Module, weights: WeightsFile) -> nn.Module:

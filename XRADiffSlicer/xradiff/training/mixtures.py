@@ -79,14 +79,25 @@ class MixedCases:
         """Number of cases."""
         return self._count
 
+    def kind(self, number: int) -> Ingredient:
+        """Return of which kind case `number` is."""
+        return self._drawn(number)[0]
+
     def case(self, number: int) -> tuple[tuple[AngiogramView, ...], VesselTruth]:
         """Return views and truth of case `number`."""
+        kind, chance = self._drawn(number)
+        case = draw_case(kind.options, self.seed, number)
+        if not kind.aligned:
+            return case.views, TreeTruth(case.subject.tree)
+        views, shift = aligned(case, chance)
+        return views, TreeTruth(case.subject.tree.with_points(case.subject.tree.points_lps_mm() + shift))
+
+    def _drawn(self, number: int) -> tuple[Ingredient, np.random.Generator]:
+        """Return the kind of a case and what draws the rest of it."""
         kinds = MIXTURES[self.mixture]
         chance = np.random.default_rng((self.seed, number))
         shares = np.array([kind.share for kind in kinds])
-        kind = kinds[chance.choice(len(kinds), p=shares / shares.sum())]
-        case = draw_case(kind.options, self.seed, number)
-        return (aligned(case, chance) if kind.aligned else case.views), TreeTruth(case.subject.tree)
+        return kinds[chance.choice(len(kinds), p=shares / shares.sum())], chance
 
     def describe(self) -> dict[str, Any]:
         """Return mixture and seed."""
@@ -96,14 +107,24 @@ class MixedCases:
         return {"mixture": kinds, "seed": self.seed, "cases": self.count}
 
 
-def aligned(case: SyntheticCase, chance: np.random.Generator) -> tuple[AngiogramView, ...]:
-    """Return the views with the tree's mean shift in their geometry, as well as calibration finds it."""
+def aligned(case: SyntheticCase, chance: np.random.Generator) -> tuple[tuple[AngiogramView, ...], NDArray[np.float64]]:
+    """Return the views with the tree's mean shift in their geometry, as well as calibration finds it.
+
+    What is left of a shift within the epipolar planes moves what the views agree on and can be told by nobody: with
+    it comes by how much, (3,) LPS mm, the point nearest to all rays of the tree's middle (see `triangulate`).
+    """
     first = case.views[0]
-    moved = [first]
+    middle = case.subject.tree.points_lps_mm().mean(axis=0)
+    moved, displaced = [first], [np.zeros(3)]  # the other way round than the patient: where its rays pass the middle
     for view, shift in zip(case.views[1:], case.parameters["true_shift_lps_mm"][1:], strict=True):
         error = _calibration_error(first, view, chance)
+        displaced.append(-error)
         moved.append(view.with_acquisition(replace(view.acquisition).shifted(np.asarray(shift) + error)))
-    return tuple(moved)
+    rays = np.stack([middle + way - camera_of(view).source for view, way in zip(moved, displaced, strict=True)])
+    rays /= np.linalg.norm(rays, axis=1, keepdims=True)
+    across = np.eye(3) - rays[:, :, None] * rays[:, None, :]
+    seen = np.linalg.solve(across.sum(axis=0), np.einsum("vij,vj->i", across, np.stack(displaced)))
+    return tuple(moved), seen
 
 
 def _calibration_error(a: AngiogramView, b: AngiogramView, chance: np.random.Generator) -> NDArray[np.float64]:

@@ -25,6 +25,8 @@ class Recipe:
         critic_turns: critic steps for each step of the generator (2 in DeepCA).
         penalty: weight of the gradient penalty (10 in WGAN-GP and DeepCA).
         fidelity: weight of the mean absolute difference from the truth (100 in DeepCA).
+        overlap: weight of cross-entropy + soft Dice beside it (0 in DeepCA): where few voxels are vessel, the mean
+            absolute difference hardly changes with them.
         learning_rate: of Adam, for both (1e-4 in DeepCA, betas 0.5 and 0.9).
         source: where the weights come from, one sentence.
 
@@ -39,6 +41,7 @@ class Recipe:
     critic_turns: int = 2
     penalty: float = 10.0
     fidelity: float = 100.0
+    overlap: float = 0.0
     learning_rate: float = 1e-4
     source: str = ""
 
@@ -50,6 +53,7 @@ class Recipe:
         check_range("critic_turns", self.critic_turns, 1, 100)
         check_range("penalty", self.penalty, 0, 1e6)
         check_range("fidelity", self.fidelity, 0, 1e6)
+        check_range("overlap", self.overlap, 0, 1e6)
         check_range("learning_rate", self.learning_rate, 0, 1, open_minimum=True)
 
     def to_json(self) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.nn.functional import l1_loss
 
 from ....weights import save_weights
-from ...cube_networks import CubeExample
+from ...cube_networks import CubeExample, vessel_loss
 from .network import Critic3D, Generator3D
 from .recipe import Recipe
 from .spec import SPEC
@@ -54,12 +54,15 @@ class GanTraining:
         """Return the loss (scalar) of a turn, the mean over the cases.
 
         critic     D(G(b)) - D(x) + penalty (|gradient of D between them| - 1)^2
-        generator  -D(G(b)) + fidelity |G(b) - x|; its gradient passes through the critic into the generator
+        generator  -D(G(b)) + fidelity |G(b) - x| + overlap (cross-entropy + soft Dice), x the truth; the gradient
+                   of D passes through the critic into the generator
         """
         given, volume = batch["backprojection"], batch["volume"]
         if turn == "generator":
-            made = self.network(given).float().sigmoid()
-            return self._recipe.fidelity * l1_loss(made, volume) - self._score(made, given).mean()
+            logits = self.network(given).float()
+            made = logits.sigmoid()
+            faithful = self._recipe.fidelity * l1_loss(made, volume) - self._score(made, given).mean()
+            return faithful + self._recipe.overlap * vessel_loss(logits, volume)
         with torch.no_grad():
             made = self.network(given).float().sigmoid()
         share = torch.rand(len(volume), generator=generator).to(volume).view(-1, 1, 1, 1, 1)

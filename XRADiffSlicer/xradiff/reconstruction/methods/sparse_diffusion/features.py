@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from ....geometry import Camera, triangulate
 from .active import ActiveVoxels
+from .implied import implied_wall, outer
 from .vessel_maps import VesselMaps
 
 __all__ = ["SHARED", "SINGLE", "VoxelFeatures", "voxel_features"]
@@ -24,9 +25,12 @@ Array = NDArray[np.float32]
 SINGLE = 8 + 6
 """Numbers from one view: edge distance at the 8 children (mm), radius (mm), clarity of the direction, its
 obliqueness, rivals on the ray (log), and how much better a rival's radii agree."""
-SHARED = 6 + 6 + 3 + 3 + 2
+SHARED = 6 + 6 + 3 + 3 + 2 + 8 + 2
 """Numbers across views: direction implied (outer product), viewing lines (mean outer product), radius mean,
-least and disagreement, place in the tree, tolerance and voxel."""
+least and disagreement, place in the tree, tolerance and voxel, distance of the 8 children from the implied vessel's
+wall (mm), how well that is known, disagreement of the calibres."""
+WALL = slice(20, 28)
+"""Where the distances from the implied wall are among them."""
 FARTHEST_MM = 4.0
 LARGEST_RADIUS_MM = 4.0
 PLACE_MM = 50.0
@@ -55,9 +59,11 @@ class _Seen:
 
     distance: Array  # (N, 8) mm
     radius: Array  # (N,) mm
+    calibre: Array  # (N,) mm
+    offset: Array  # (N,) mm from the vessel's middle line
     clarity: Array  # (N,)
     ray: Array  # (N, 3) unit vector
-    plane: Array  # (N, 3) unit normal of the plane through the ray and the vessel's direction in the image
+    plane: Array  # (N, 3) unit normal of the plane through ray and vessel in the image, towards its middle line
     bin: NDArray[np.int64]  # (N,) which ray it lies on
 
 
@@ -76,15 +82,25 @@ def voxel_features(maps: Sequence[VesselMaps], voxels: ActiveVoxels, tolerance_m
     disagreement = (radii.max(axis=0) - least) / np.maximum(mean, 0.1)
     direction = _implied_directions(seen)
     single = np.stack([_single(one, direction, disagreement) for one in seen])
-    rays = np.mean([_outer(one.ray) for one in seen], axis=0)
+    rays = np.mean([outer(one.ray) for one in seen], axis=0)
     place = (points - _middle(maps)) / PLACE_MM
     known = np.broadcast_to(np.array([tolerance_mm, voxels.grid.spacing_mm[0]], dtype=np.float32), (len(points), 2))
+    wall = _wall(seen, children - points[:, None])
     shared = np.concatenate(
-        [direction, rays, mean[:, None], least[:, None], disagreement[:, None], place, known], axis=1
+        [direction, rays, mean[:, None], least[:, None], disagreement[:, None], place, known, wall], axis=1
     )
     rays_of = np.stack([one.bin for one in seen])
     plane = _epipolar_angle(maps[0].camera, maps[1].camera, points)
     return VoxelFeatures(single.astype(np.float32), shared.astype(np.float32), rays_of, plane)
+
+
+def _wall(seen: Sequence[_Seen], children_mm: Array) -> Array:
+    """Return (N, 8 + 2): distance from the implied wall, how well it is known, disagreement of the calibres."""
+    calibres = np.stack([one.calibre for one in seen])
+    mean = calibres.mean(axis=0)
+    distance, known = implied_wall([one.plane for one in seen], [one.offset for one in seen], mean, children_mm)
+    spread = (calibres.max(axis=0) - calibres.min(axis=0)) / np.maximum(mean, 0.1)
+    return np.concatenate([np.clip(distance, -FARTHEST_MM, FARTHEST_MM), known[:, None], spread[:, None]], axis=1)
 
 
 def _epipolar_angle(a: Camera, b: Camera, points: Array) -> Array:
@@ -103,7 +119,11 @@ def _seen(maps: VesselMaps, points: Array, children: Array, block_mm: float) -> 
     size = camera.pixel_size_mm(depth)
     nearest = np.clip(np.rint(pixels), 0, np.subtract(camera.shape, 1)).astype(np.int64)
     place = (nearest[:, 0], nearest[:, 1])
-    radius = np.clip(maps.radius_px[place] * size, 0, LARGEST_RADIUS_MM)
+    radius, calibre = (
+        np.clip(each[place] * size, 0, LARGEST_RADIUS_MM).astype(np.float32)
+        for each in (maps.radius_px, maps.calibre_px)
+    )
+    offset = np.clip(calibre + maps.cone.distance_mm(points), 0, FARTHEST_MM)
     ray = points - camera.source
     ray /= np.linalg.norm(ray, axis=1, keepdims=True)
     width = max(block_mm / float(camera.pixel_size_mm(-camera.source @ camera.d)), 1.0)
@@ -112,20 +132,27 @@ def _seen(maps: VesselMaps, points: Array, children: Array, block_mm: float) -> 
     _, ray_number = np.unique(cell[:, 0] * (int(cell[:, 1].max()) + 1) + cell[:, 1], return_inverse=True)
     return _Seen(
         distance=np.clip(distance, -FARTHEST_MM, FARTHEST_MM).astype(np.float32),
-        radius=radius.astype(np.float32),
+        radius=radius,
+        calibre=calibre,
+        offset=offset.astype(np.float32),
         clarity=maps.clarity[place],
         ray=ray.astype(np.float32),
-        plane=_plane(camera, maps.tangent[place], ray),
+        plane=_plane(camera, maps.tangent[place], maps.inward[place], ray),
         bin=ray_number,
     )
 
 
-def _plane(camera: Camera, tangent: Array, ray: NDArray[np.floating]) -> Array:
-    """Return the normals (N, 3) of the planes that hold the rays and the vessels' directions in the image."""
-    row_mm, column_mm = camera.pixel_spacing_mm
-    along = tangent[:, :1] * row_mm * camera.v + tangent[:, 1:] * column_mm * camera.u
-    normal = np.cross(ray, along)
+def _plane(camera: Camera, tangent: Array, inward: Array, ray: NDArray[np.floating]) -> Array:
+    """Return the normals (N, 3) of the planes that hold rays and vessels' directions, towards the middle lines."""
+    normal = np.cross(ray, _lifted(camera, tangent))
+    normal *= np.where((normal * _lifted(camera, inward)).sum(axis=1, keepdims=True) < 0, -1, 1)
     return np.asarray(normal / np.maximum(np.linalg.norm(normal, axis=1, keepdims=True), 1e-6), dtype=np.float32)
+
+
+def _lifted(camera: Camera, step: Array) -> NDArray[np.floating]:
+    """Return (N, 3) mm on the detector of steps (N, 2) in pixels (row, column)."""
+    row_mm, column_mm = camera.pixel_spacing_mm
+    return np.asarray(step[:, :1] * row_mm * camera.v + step[:, 1:] * column_mm * camera.u)
 
 
 def _implied_directions(seen: Sequence[_Seen]) -> Array:
@@ -134,14 +161,8 @@ def _implied_directions(seen: Sequence[_Seen]) -> Array:
     Where both planes nearly coincide t is short: the images say little.
     """
     pairs = list(combinations(seen, 2))
-    total = sum(_outer(np.cross(a.plane, b.plane) * np.sqrt(a.clarity * b.clarity)[:, None]) for a, b in pairs)
+    total = sum(outer(np.cross(a.plane, b.plane) * np.sqrt(a.clarity * b.clarity)[:, None]) for a, b in pairs)
     return np.asarray(total / len(pairs), dtype=np.float32)
-
-
-def _outer(vectors: Array) -> Array:
-    """Return (N, 6): xx, yy, zz, xy, yz, zx of vectors (N, 3); their sign does not matter."""
-    products = np.concatenate([vectors**2, vectors * np.roll(vectors, -1, axis=1)], axis=1)
-    return np.asarray(products, dtype=np.float32)
 
 
 def _single(one: _Seen, direction: Array, disagreement: Array) -> Array:

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import silu
 
-from .features import SHARED, SINGLE
+from .features import SHARED, SINGLE, WALL
 from .layers import CaseNorm, DownSample, SubmanifoldConv, UpSample
 from .rays import RayAttention
 from .recipe import Recipe
@@ -24,7 +24,7 @@ __all__ = ["Conditions", "SparseDenoiser"]
 
 FREQUENCIES = 16
 SIDES = 3
-PER_CHILD = 6
+PER_CHILD = 7
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,7 +95,7 @@ class SparseDenoiser(nn.Module):
         token = self.token(self._token_input(rows, level, given))
         rows = self._unet(rows, token, given)
         children = self.spread(silu(self.norm(rows, first))).view(len(rows), SLOTS, -1)
-        told = _per_child(single, given.seen, known, noisy)
+        told = _per_child(single, shared[:, WALL], given.seen, known, noisy)
         logits: Tensor = self.head(torch.cat([children, told.to(children.dtype)], dim=2)).squeeze(2)
         return logits
 
@@ -137,12 +137,12 @@ def _most(values: Tensor, seen: Tensor) -> Tensor:
     return values.masked_fill(seen[..., None] == 0, -1e4).amax(0)
 
 
-def _per_child(single: Tensor, seen: Tensor, known: Tensor, noisy: Tensor) -> Tensor:
-    """Return (N, 8, PER_CHILD): edge distance and distance from the middle line over the views, and the state."""
+def _per_child(single: Tensor, wall: Tensor, seen: Tensor, known: Tensor, noisy: Tensor) -> Tensor:
+    """Return (N, 8, PER_CHILD): distances from edges, middle lines and the implied wall, and the state."""
     edge = single[..., :SLOTS]
     middle = (edge + single[..., SLOTS, None]).clamp(min=0)
     told = [_most(edge, seen), -_most(-edge, seen), _mean(middle, seen), _most(middle, seen)]
-    told += [noisy, known.expand(-1, SLOTS)]
+    told += [noisy, known.expand(-1, SLOTS), wall]
     return torch.stack([part.to(noisy.dtype) for part in told], dim=2)
 
 

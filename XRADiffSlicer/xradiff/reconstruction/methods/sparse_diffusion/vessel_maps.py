@@ -16,9 +16,13 @@ __all__ = ["VesselMaps", "vessel_maps"]
 
 RIDGE = 0.75
 """Where the slope of the distance to the edge is less than this, a pixel lies on the vessel's middle line."""
+MARGIN_MM = 6.0
+"""Farther from the mask, at the isocentre, no pixel is looked at."""
+LEAST_CLARITY = 0.01
 SMOOTHING_MM = 0.25
 DIRECTION_MM = 0.6
-"""Standard deviations, at the isocentre, of the distance's smoothing and of the direction's neighbourhood."""
+CALIBRE_MM = 1.0
+"""Standard deviations at the isocentre: of the distance's smoothing, of direction's and calibre's neighbourhood."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,12 +32,16 @@ class VesselMaps:
     Attributes:
         cone: signed distance to the mask's edge in px, and the camera.
         radius_px: (rows, columns) radius of the vessel that is nearest.
+        calibre_px: the same as a mean along the vessel, finer than a pixel; crossings count little.
+        inward: (rows, columns, 2) towards the middle line (row, column), not a unit vector.
         tangent: (rows, columns, 2) unit vector (row, column) along it; its sign means nothing.
         clarity: (rows, columns) how clear that direction is, 0 (crossing, end) to 1.
     """
 
     cone: MaskCone
     radius_px: NDArray[np.float32]
+    calibre_px: NDArray[np.float32]
+    inward: NDArray[np.float32]
     tangent: NDArray[np.float32]
     clarity: NDArray[np.float32]
 
@@ -52,21 +60,35 @@ def vessel_maps(view: AngiogramView) -> VesselMaps:
     camera = camera_of(view)
     cone = MaskCone.of(view.vessel_mask(), camera)
     pixel_mm = float(camera.pixel_size_mm(-camera.source @ camera.d))
-    smooth = ndimage.gaussian_filter(cone.distance_px, max(SMOOTHING_MM / pixel_mm, 0.5), mode="nearest")
+    near = np.nonzero(cone.distance_px < MARGIN_MM / pixel_mm)
+    box = tuple(slice(int(places.min()), int(places.max()) + 1) for places in near)
+    distance = cone.distance_px[box]
+    smooth = ndimage.gaussian_filter(distance, max(SMOOTHING_MM / pixel_mm, 0.5), mode="nearest")
     down, right = np.gradient(smooth)
     tangent, clarity = _directions(down, right, max(DIRECTION_MM / pixel_mm, 1.0))
-    return VesselMaps(cone, _radii(cone.distance_px, np.hypot(down, right)), tangent, clarity)
+    radius, calibre = _radii(distance, np.hypot(down, right), clarity, CALIBRE_MM / pixel_mm)
+    found = (radius, calibre, -np.stack([down, right], axis=-1), tangent, clarity)
+    return VesselMaps(cone, *(_outwards(each, box, camera.shape) for each in found))
 
 
-def _radii(distance_px: NDArray[np.float32], slope: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return at each pixel the distance to the edge at the nearest pixel of a middle line, or beside that."""
+def _outwards(values: NDArray[np.float32], box: tuple[slice, ...], shape: tuple[int, int]) -> NDArray[np.float32]:
+    """Return values of a box of the image as (rows, columns, ...), beyond the box those of its border."""
+    beyond = [(part.start, size - part.stop) for part, size in zip(box, shape, strict=True)]
+    return np.pad(values, [*beyond, *[(0, 0)] * (values.ndim - 2)], mode="edge")
+
+
+def _radii(
+    distance_px: NDArray[np.float32], slope: NDArray[np.float32], clarity: NDArray[np.float32], sigma_px: float
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Return at each pixel the distance to the edge at the nearest middle line, or beside it, and its local mean."""
     inside = distance_px < 0
-    ridge = inside & (slope < RIDGE)
-    ridge |= inside & (distance_px <= ndimage.minimum_filter(distance_px, 3))
-    nearest = ndimage.distance_transform_edt(~ridge, return_distances=False, return_indices=True)
     deepest = ndimage.minimum_filter(distance_px, 3)
-    radius: NDArray[np.float32] = -deepest[tuple(nearest)]
-    return radius
+    ridge = inside & ((slope < RIDGE) | (distance_px <= deepest))
+    nearest = tuple(ndimage.distance_transform_edt(~ridge, return_distances=False, return_indices=True))
+    weight = (ridge * (clarity + LEAST_CLARITY) ** 2).astype(np.float32)
+    total = ndimage.gaussian_filter(weight * -deepest, sigma_px)
+    calibre = total / np.maximum(ndimage.gaussian_filter(weight, sigma_px), 1e-12)
+    return -deepest[nearest], calibre[nearest]
 
 
 def _directions(

@@ -9,17 +9,14 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import binary_cross_entropy_with_logits
 
 from ....weights import save_weights
-from ...cube_networks import CubeExample
+from ...cube_networks import CubeExample, vessel_loss
 from .network import VesselUNet3D
 from .recipe import Recipe
 from .spec import SPEC
 
-__all__ = ["Unet3dTraining", "soft_dice_loss"]
-
-CLOSE_TO_NOTHING = 1.0  # voxels; keeps the soft Dice finite for an empty volume
+__all__ = ["Unet3dTraining"]
 
 
 class Unet3dTraining:
@@ -49,8 +46,7 @@ class Unet3dTraining:
 
     def loss(self, turn: str, batch: Mapping[str, Tensor], generator: torch.Generator) -> Tensor:
         """Return cross-entropy + soft Dice loss (scalar), the mean over the cases."""
-        logits, volume = self.network(batch["backprojection"]).float(), batch["volume"]
-        return binary_cross_entropy_with_logits(logits, volume) + soft_dice_loss(logits.sigmoid(), volume)
+        return vessel_loss(self.network(batch["backprojection"]), batch["volume"])
 
     def probabilities(self, network: nn.Module, batch: Mapping[str, Tensor], generator: torch.Generator) -> Tensor:
         """Return the answer of `network` to a batch."""
@@ -61,10 +57,3 @@ class Unet3dTraining:
         """Write the weights of `network`."""
         recipe = replace(self._recipe, source=source)
         save_weights(path, network.state_dict(), SPEC.name, recipe.to_json())
-
-
-def soft_dice_loss(probabilities: Tensor, volume: Tensor) -> Tensor:
-    """Return 1 - 2 sum(p v) / (sum(p^2) + sum(v^2)), the mean over the cases (first axis)."""
-    p, v = probabilities.flatten(1), volume.flatten(1)
-    both, total = (p * v).sum(1), (p.square() + v.square()).sum(1)
-    return (1 - (2 * both + CLOSE_TO_NOTHING) / (total + CLOSE_TO_NOTHING)).mean()

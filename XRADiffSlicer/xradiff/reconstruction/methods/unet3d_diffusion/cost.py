@@ -48,4 +48,4 @@ def volumes_at_once(config: NetworkConfig) -> int:
 
 
 def _bytes_per_volume(config: NetworkConfig) -> float:
-    return float(BYTES_PER_VALUE * config.size**3 * 8 * config.head_size * PEAK_VALUES)
+    return float(BYTES_PER_VALUE * (config.size // config.patch) ** 3 * 8 * config.head_size * PEAK_VALUES)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -10,10 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ....datatypes import SparseVolume
-from ....errors import InputError, MissingDependencyError
+from ....errors import InputError
 from ....memory import check_memory
 from ....progress import Progress, stage
-from ....weights import WeightsFile, find_weights, open_weights, read_tensors
+from ....weights import WeightsFile, find_sided_weights, find_weights, open_weights, read_tensors
 from ...interface import ReconstructionInputs, ReconstructionResult, check_separation
 from .conditions import network_inputs
 from .config import Unet3dDiffusionConfig
@@ -97,10 +96,7 @@ def probabilities(sample: NDArray[np.float32], quantile: float) -> NDArray[np.fl
 def _weights_path(name: str, side: str) -> Path:
     if name != "auto":
         return find_weights(name, HOW_TO_GET)
-    if side in ("left", "right"):
-        with suppress(MissingDependencyError):  # the side-agnostic weights serve too
-            return find_weights(f"{SPEC.name}_{side}", HOW_TO_GET)
-    return find_weights(f"{SPEC.name}_both", HOW_TO_GET)
+    return find_sided_weights(SPEC.name, side, HOW_TO_GET)
 
 
 def _load(weights: WeightsFile, recipe: Recipe, device: str) -> NoisePredictor3D:

@@ -12,10 +12,12 @@ from ....config import config_from
 from ....errors import InputError
 from ...samplers import NoiseSchedule
 
-__all__ = ["PUBLISHED_EDGE_MM", "NetworkConfig", "Recipe"]
+__all__ = ["PUBLISHED_EDGE_MM", "TIME_STEPS", "NetworkConfig", "Recipe"]
 
 PUBLISHED_EDGE_MM = 128 * 0.8
+TIME_STEPS = 1000
 GEOMETRIES = ("patient", "published")
+NORMS = ("batch", "instance")
 SIDES = ("both", "left", "right")
 
 
@@ -34,6 +36,12 @@ class NetworkConfig:
         token_size: length of the condition vector.
         encoder_channels: channels of the three encoders.
         views: projection encoders; 0 conditions on the backprojection alone ("no projections").
+        patch: voxels along each edge of the blocks that enter and leave the U-Net as channels (1 in the paper): it
+            then works on (size / patch)^3 places, patch^3 times fewer.
+        vessels: whether it answers with logits of the vessels, the backprojection added, instead of what the paper
+            predicts; needs the recipe's prediction "sample". Its loss is cross-entropy + soft Dice. The noisy volume
+            enters times cos(pi/2 (t + 1) / 1000), about the signal that is left, so that pure noise disturbs nothing.
+        encoder_norm: of the backprojection's encoder: "batch" (the paper's) or "instance", for batches of few cases.
 
     Raises:
         InputError: a number outside its range, or numbers that do not fit together.
@@ -49,6 +57,9 @@ class NetworkConfig:
     token_size: int = 1024
     encoder_channels: int = 64
     views: int = 2
+    patch: int = 1
+    vessels: bool = False
+    encoder_norm: str = "batch"
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "channels", tuple(int(count) for count in self.channels))
@@ -62,6 +73,10 @@ class NetworkConfig:
         for name in counts:
             check_range(name, getattr(self, name), 1, 65_536)
         check_range("views", self.views, 0, 8)
+        check_range("patch", self.patch, 1, 8)
+        if self.size % self.patch:
+            raise InputError(f"size must be a multiple of patch {self.patch}, got {self.size}")
+        check_choice("encoder_norm", self.encoder_norm, NORMS)
         for count in self.channels:
             if count < 1 or count % self.norm_groups:
                 raise InputError(f"channels must be multiples of norm_groups {self.norm_groups}, got {self.channels}")
@@ -85,6 +100,10 @@ class Recipe:
         train_steps: its number of time steps.
         prediction: what the network predicts: "epsilon" (the noise, as published), "sample" or "v_prediction".
         zero_terminal_snr: whether its last time step is pure noise.
+        drop_probability: how likely a case of the training loses its condition, so that guidance can be used.
+        pure_noise: how often a case of the training is shown at the last time step, where a sampler begins and most
+            is decided, instead of at a drawn one (0 in the paper).
+        dropout: of the U-Net's temporal convolutions in the training (0.1 in diffusers).
         steps, guidance, quantile: settings of the method that these weights are best sampled with.
         side: "left", "right" or "both" (side-agnostic).
         source: where the weights come from, one sentence.
@@ -98,9 +117,12 @@ class Recipe:
     geometry: str = "patient"
     view_size: int = 512
     schedule: str = "squaredcos_cap_v2"
-    train_steps: int = 1000
+    train_steps: int = TIME_STEPS
     prediction: str = "epsilon"
     zero_terminal_snr: bool = False
+    drop_probability: float = 0.1
+    pure_noise: float = 0.0
+    dropout: float = 0.1
     steps: int = 10
     guidance: float = 7.5
     quantile: float = 0.99
@@ -112,6 +134,13 @@ class Recipe:
         check_choice("geometry", self.geometry, GEOMETRIES)
         check_range("view_size", self.view_size, 1, 8192)
         _ = self.noise_schedule
+        if self.network.vessels and (self.prediction, self.train_steps) != ("sample", TIME_STEPS):
+            raise InputError(
+                f"a network of vessels needs the prediction sample and {TIME_STEPS} time steps, got {self.prediction} "
+                f"and {self.train_steps}"
+            )
+        for name in ("drop_probability", "pure_noise", "dropout"):
+            check_range(name, getattr(self, name), 0, 1)
         check_range("steps", self.steps, 1, self.train_steps)
         check_range("guidance", self.guidance, 0, 100)
         check_range("quantile", self.quantile, 0, 0.9999)

@@ -96,7 +96,9 @@ class _InParts:
 
     def _predict(self, noisy: Tensor, times: Tensor) -> Tensor:
         parts = [slice(first, first + self._at_once) for first in range(0, len(noisy), self._at_once)]
-        return torch.cat([self._network(noisy[part], times[part], self._condition.part(part)) for part in parts])
+        return torch.cat(
+            [self._network.predict(noisy[part], times[part], self._condition.part(part)) for part in parts]
+        )
 
 
 @contextmanager

@@ -14,8 +14,8 @@ SPEC = MethodSpec(
     needs=("torch", "diffusers", "safetensors"),
     weights=("unet3d_diffusion_both",),
     stochastic=True,
-    seconds_cpu=1500.0,
+    seconds_cpu=3.0,
     seconds_gpu=3.0,
-    memory_gb=13.0,
+    memory_gb=1.0,
     training="trainable:DiffusionTrainable",
 )

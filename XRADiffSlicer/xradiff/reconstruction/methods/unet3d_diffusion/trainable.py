@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -30,9 +30,9 @@ from .training import LEARNING_RATE, DiffusionTraining
 
 __all__ = ["DiffusionExample", "DiffusionTrainable"]
 
-NETWORK_WORDS = ("size", "layers_per_block", "norm_groups", "head_size", "token_size", "encoder_channels", "views")
-FINE_MM = 1.75
 NETWORK_LISTS = ("channels", "attention", "attention_up")
+NETWORK_WORDS = tuple(field.name for field in fields(NetworkConfig) if field.name not in NETWORK_LISTS)
+FINE_MM = 1.75
 
 
 @dataclass(frozen=True)
@@ -100,7 +100,7 @@ class DiffusionTrainable:
         return torch.optim.Adam(self.network.parameters(), self._learning_rate)
 
     def loss(self, turn: str, batch: Mapping[str, Tensor], generator: torch.Generator) -> Tensor:
-        """Return the mean squared error of the prediction."""
+        """Return the loss of `training.py`."""
         return self._training.loss(batch, generator)
 
     def probabilities(self, network: nn.Module, batch: Mapping[str, Tensor], generator: torch.Generator) -> Tensor:
@@ -118,8 +118,7 @@ class DiffusionTrainable:
         start = torch.randn(given.shape, generator=generator).to(given)
 
         def once(noisy: Tensor, times: Tensor) -> Tensor:
-            answer: Tensor = network(noisy, times, condition)
-            return answer
+            return network.predict(noisy, times, condition)
 
         predict = once if settings.guidance == 1 else guided(once, settings.guidance)
         drawn = sample_ddim(predict, start, self._recipe.noise_schedule, settings.steps, clip=settings.clip)

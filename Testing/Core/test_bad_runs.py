@@ -1,0 +1,148 @@
+"""Runs that a hospital's archive may hold and that cannot be used, or only with a word of warning: on the shell."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import pydicom
+import pytest
+from pydicom.encaps import encapsulate, generate_frames
+from pydicom.uid import RLELossless
+
+sys.path.append(str(Path(__file__).parent))
+from test_segmentation import PX, call, changed, write_run
+from xradiff.datatypes import Acquisition
+from xradiff.synthetic.acquisition import AngiogramOptions, Bolus, simulate_run, write_xa
+
+QUICK = ["--method", "visual_hull", "--spacing-mm", "2", "--calibrate", "off", "--no-report"]
+
+
+@pytest.fixture(scope="module")
+def pair(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("runs")
+    return [write_run(folder, number)[0] for number in (0, 1)]
+
+
+def reconstruct(capsys, out, *paths, options=()):
+    words = [word for path in paths for word in ("--view", *(path if isinstance(path, tuple) else (path,)))]
+    return call(capsys, "reconstruct", *words, *QUICK, *options, "--out", out)
+
+
+def refused(capsys, out, *paths, options=()):
+    """Return the one line of a refusal; checks that nothing was written."""
+    code, _, error = reconstruct(capsys, out, *paths, options=options)
+    assert code == 2 and error.count("\n") == 1 and error.startswith("xradiff: "), error
+    assert not out.exists()
+    return error
+
+
+@pytest.mark.parametrize(
+    ("tag", "lacks", "given"),
+    [
+        ("PositionerPrimaryAngle", "the primary angle", "primary_deg=40"),
+        ("PositionerSecondaryAngle", "the secondary angle", "secondary_deg=0"),
+        ("DistanceSourceToDetector", "the SID (source-detector distance)", "sid_mm=1050"),
+        ("ImagerPixelSpacing", "the imager pixel spacing", "spacing=0.9"),
+    ],
+)
+def test_a_missing_tag_is_named_and_can_be_given_by_hand(capsys, tmp_path, pair, tag, lacks, given):
+    gone = {tag: None} if tag != "ImagerPixelSpacing" else {tag: None, "FieldOfViewDimensions": None}
+    bad = changed(pair[1], tmp_path / "x.dcm", **gone)
+    out = tmp_path / "out"
+    assert f"view 1 (x.dcm) lacks {lacks}" in refused(capsys, out, pair[0], bad)
+    code, _, error = reconstruct(capsys, out, pair[0], (bad, given))
+    assert code == 0, error
+
+
+def test_mixed_resolutions_are_used_and_said(capsys, tmp_path, pair):
+    from test_segmentation import ANGLES, tree
+
+    settings = AngiogramOptions(frames=12, bolus=Bolus(start_ms=330, duration_ms=900, speed_mm_s=600, rise_ms=100))
+    pose = Acquisition(*ANGLES[1], 1050, 750, 0.9 * PX / 96)
+    small = write_xa(
+        simulate_run(tree(), pose, (96, 96), np.random.default_rng(1), settings), tmp_path / "s.dcm", 1, 1
+    )
+    code, text, error = reconstruct(capsys, tmp_path / "out", pair[0], small)
+    assert code == 0, error
+    assert "(128 x 128 and 96 x 96); each is used with its own spacing" in read(tmp_path / "out", text)
+
+
+def test_spacing_comes_from_the_field_of_view_where_it_is_missing(capsys, tmp_path, pair):
+    bad = changed(pair[1], tmp_path / "x.dcm", ImagerPixelSpacing=None)
+    code, text, error = reconstruct(capsys, tmp_path / "out", pair[0], bad)
+    assert code == 0, error
+    assert "was taken from the field of view" in read(tmp_path / "out", text)
+
+
+def read(out, text):
+    """Return what the shell said and what the record holds."""
+    return text + (out / "run.json").read_text()
+
+
+def one_frame(path, target, frame):
+    """Write a file of one frame of a run."""
+    dataset = pydicom.dcmread(path)
+    size = PX * PX * 2
+    dataset.PixelData = dataset.PixelData[frame * size : (frame + 1) * size]
+    dataset.NumberOfFrames = 1
+    for name in ("FrameTimeVector", "RWavePointer"):
+        if name in dataset:
+            delattr(dataset, name)
+    dataset.save_as(target)
+    return target
+
+
+def test_a_run_of_one_frame_is_reconstructed_with_a_warning(capsys, tmp_path, pair):
+    one = one_frame(pair[1], tmp_path / "one.dcm", 9)
+    code, text, error = reconstruct(capsys, tmp_path / "out", pair[0], one)
+    assert code == 0, error
+    told = read(tmp_path / "out", text)
+    assert "the only frame" in told and "too few frames" in told
+
+
+def test_two_files_of_one_frame_without_contrast_agent_are_told(capsys, tmp_path, pair):
+    empty = [one_frame(path, tmp_path / f"{number}.dcm", 0) for number, path in enumerate(pair)]
+    code, text, error = reconstruct(capsys, tmp_path / "out", *empty)
+    if code == 0:  # whether one frame shows vessels is not known: that is said
+        assert "too few frames" in read(tmp_path / "out", text)
+    else:
+        assert code == 2 and error.count("\n") == 1 and error.startswith("xradiff: "), error
+
+
+@pytest.mark.parametrize("catheter", [False, True])
+def test_no_contrast_is_refused_also_in_the_frame_that_the_user_chose(capsys, tmp_path, pair, catheter):
+    empty, _ = write_run(tmp_path, 1, iodine_per_mm=0, frames=8, with_catheter=catheter)
+    assert "no frame of view 1 shows contrast agent" in refused(capsys, tmp_path / "out", pair[0], empty)
+    code, _, error = reconstruct(capsys, tmp_path / "out", pair[0], empty, options=["--frame", "9", "--frame", "4"])
+    assert code == 2 and error.count("\n") == 1
+    assert "frame 4 of view 1 shows" in error and "choose a frame with contrast agent" in error
+
+
+def test_both_runs_without_an_id_are_used_and_said(capsys, tmp_path, pair):
+    nameless = [changed(path, tmp_path / f"{number}.dcm", PatientID="") for number, path in enumerate(pair)]
+    code, text, error = reconstruct(capsys, tmp_path / "out", *nameless)
+    assert code == 0, error
+    assert "whether the runs belong to one patient was not checked" in read(tmp_path / "out", text)
+
+
+def test_corrupt_pixels_are_refused_and_the_frame_is_named(capsys, tmp_path, pair):
+    dataset = pydicom.dcmread(pair[1])
+    dataset.compress(RLELossless)
+    good = tmp_path / "good.dcm"
+    dataset.save_as(good)
+    code, _, error = reconstruct(capsys, tmp_path / "out", pair[0], good)
+    assert code == 0, error
+    frames = list(generate_frames(dataset.PixelData, number_of_frames=12))
+    frames[7] = frames[7][:64] + b"\x81\x00" * 40
+    dataset.PixelData = encapsulate(frames)
+    bad = tmp_path / "bad.dcm"
+    dataset.save_as(bad)
+    message = refused(capsys, tmp_path / "other", pair[0], bad)
+    assert "frame 7" in message and "bad.dcm" in message
+
+
+def test_one_run_alone_and_the_same_run_twice_are_refused(capsys, tmp_path, pair):
+    assert "show the same angle" in refused(capsys, tmp_path / "out", pair[0], pair[0])
+    assert "needs two or more views, got 1" in refused(capsys, tmp_path / "out", pair[0])
