@@ -1,4 +1,4 @@
-"""`python -m xradiff methods` and `info`: which methods there are, what each does, needs and can be told with `--set`."""
+"""`python -m xradiff methods` and `info`: which methods there are, what each does, needs and can be told."""
 
 from __future__ import annotations
 
