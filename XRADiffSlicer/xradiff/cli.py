@@ -19,6 +19,7 @@ from .console import emit_json, progress_reporter
 from .errors import Cancelled, XRADiffError
 from .masks.command import add_parser as add_segmentation
 from .progress import Progress
+from .reconstruction.info_command import add_parsers as add_information
 from .reconstruction.weights_command import add_parser as add_weights
 from .training.command import add_parser as add_training
 
@@ -92,12 +93,7 @@ def _parser() -> argparse.ArgumentParser:
     _progress_options(synthesize)
     synthesize.set_defaults(command=_synthesize)
 
-    methods = commands.add_parser("methods", help="list the reconstruction methods")
-    methods.set_defaults(command=_methods)
-
-    info = commands.add_parser("info", help="what a method (or segmentation) does, needs and can be told")
-    info.add_argument("name", metavar="NAME")
-    info.set_defaults(command=_info)
+    add_information(commands)
     return parser
 
 
@@ -267,41 +263,3 @@ def _show_result(options: argparse.Namespace, result) -> None:  # type: ignore[n
     for fit in result.fits:
         print(f"{fit.view_name}: reprojection covers {fit.coverage:.1%} of the mask, Dice {fit.dice:.3f}")
     print(f"result: {folder / ('run.json' if options.no_report else 'report.html')}")
-
-
-def _methods(options: argparse.Namespace, progress: Progress) -> None:
-    from .reconstruction.registry import list_methods
-
-    for spec in list_methods():
-        print(f"{spec.name:16} {spec.title}: {spec.description}")
-
-
-def _info(options: argparse.Namespace, progress: Progress) -> None:
-    from .masks.config import SegmentationConfig
-    from .masks.network.recipe import NAME
-    from .reconstruction.registry import config_class, method_spec
-    from .weights import weights_card
-
-    if options.name == NAME:
-        print("Vessel segmentation of grey frames: `segment RUN`, and `--set segmentation.KEY=VALUE` of `reconstruct`")
-        _show_settings(SegmentationConfig)
-        print(f"\n{weights_card(NAME, NAME)}")
-        return
-    spec = method_spec(options.name)
-    gpu = "no GPU use" if spec.seconds_gpu is None else f"{spec.seconds_gpu:g} s on a GPU"
-    print(f"{spec.title} ({spec.name})\n{spec.description}\nReference: {spec.reference}")
-    print(f"Needs: {', '.join(spec.needs + spec.weights) or 'nothing more'}")
-    print(f"Typical: {spec.seconds_cpu:g} s on two CPU cores, {gpu}, {spec.memory_gb:g} GB of memory")
-    _show_settings(config_class(spec))
-    for name in spec.weights:
-        print(f"\n{weights_card(name, spec.name)}")
-
-
-def _show_settings(config: type) -> None:
-    from .config import describe
-
-    for field in describe(config):
-        unit = f" {field['unit']}" if field["unit"] else ""
-        bounds = "any" if field["minimum"] is None else f"{field['minimum']} to {field['maximum']}{unit}"
-        accepted = ", ".join(field["choices"]) or bounds
-        print(f"  --set {field['name']}={field['default']}  {field['meaning']} Accepted: {accepted}.")
