@@ -123,9 +123,7 @@ def reconstruct(
     warnings = (*choice, *check_separation(given), *([found.note] if found and found.side == "auto" else []))
     with watch.measure("calibration"):
         calibration = calibrate(given, mode=calibrate_mode, landmarks=landmarks, progress=stage(progress, 0.0, 0.3))
-    seen, segment = calibration.views, tuple[VesselOfInterest, ...]()
-    if segment_of_interest is not None:
-        seen, segment = restrict_to_vessel(seen, segment_of_interest, calibration.tolerance_mm)
+    seen, segment = _of_interest(calibration, segment_of_interest)
     known = side if found is None else found.side
     inputs = ReconstructionInputs(seen, spacing_mm, known, chosen.name, calibration.tolerance_mm)
     with watch.measure("reconstruction"):
@@ -151,7 +149,7 @@ def reconstruct(
         fits=fits,
         summary=summarise(segmentation),
         warnings=_told(
-            warnings, calibration.notes, [v.note for v in segment], result.notes, _poor_fits(fits, spacing_mm)
+            warnings, calibration.notes, [one.note for one in segment], result.notes, _poor_fits(fits, spacing_mm)
         ),
         method=spec,
         settings=asked | _replayable(config, postprocessing, given, landmarks) | _recorded(found, segment_of_interest),
@@ -170,6 +168,15 @@ def _side_of(views: Sequence[AngiogramView]) -> SideFinding | None:
         return None
 
 
+def _of_interest(
+    calibration: CalibrationReport, marked: MarkedPoints | None
+) -> tuple[tuple[AngiogramView, ...], tuple[VesselOfInterest, ...]]:
+    """Return the calibrated views, with the marked segment alone where one was marked."""
+    if marked is None:
+        return calibration.views, ()
+    return restrict_to_vessel(calibration.views, marked, calibration.tolerance_mm)
+
+
 def _told(*notes: Sequence[str]) -> tuple[str, ...]:
     """Return all notes once, in their order."""
     return tuple(dict.fromkeys(note for each in notes for note in each))
@@ -178,11 +185,7 @@ def _told(*notes: Sequence[str]) -> tuple[str, ...]:
 def _recorded(found: SideFinding | None, marked: MarkedPoints | None) -> dict[str, Any]:
     """Return what the record holds of the side that was found and of the segment that was marked."""
     side = {} if found is None else {"side_found": found.record()}
-    points = (
-        [{"view": view, "points_px": [list(point) for point in marked[view]]} for view in marked or ()]
-        if marked
-        else []
-    )
+    points = [{"view": view, "points_px": [list(point) for point in each]} for view, each in (marked or {}).items()]
     return side | {"segment_of_interest": points}
 
 
