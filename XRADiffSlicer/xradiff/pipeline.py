@@ -124,8 +124,8 @@ def reconstruct(
     with watch.measure("calibration"):
         calibration = calibrate(given, mode=calibrate_mode, landmarks=landmarks, progress=stage(progress, 0.0, 0.3))
     seen, segment = _of_interest(calibration, segment_of_interest)
-    known = side if found is None else found.side
-    inputs = ReconstructionInputs(seen, spacing_mm, known, chosen.name, calibration.tolerance_mm)
+    side_used = found.side if found else side
+    inputs = ReconstructionInputs(seen, spacing_mm, side_used, chosen.name, calibration.tolerance_mm)
     with watch.measure("reconstruction"):
         result = load_method(spec).reconstruct(
             inputs, config, generator=np.random.default_rng(seed), progress=stage(progress, 0.3, 0.7)
@@ -148,9 +148,7 @@ def reconstruct(
         surface=surface,
         fits=fits,
         summary=summarise(segmentation),
-        warnings=_told(
-            warnings, calibration.notes, [one.note for one in segment], result.notes, _poor_fits(fits, spacing_mm)
-        ),
+        warnings=_told(warnings, calibration.notes, segment, result.notes, _poor_fits(fits, spacing_mm)),
         method=spec,
         settings=asked | _replayable(config, postprocessing, given, landmarks) | _recorded(found, segment_of_interest),
         provenance=_provenance(watch, chosen, seed),
@@ -177,9 +175,9 @@ def _of_interest(
     return restrict_to_vessel(calibration.views, marked, calibration.tolerance_mm)
 
 
-def _told(*notes: Sequence[str]) -> tuple[str, ...]:
+def _told(*notes: Sequence[str | VesselOfInterest]) -> tuple[str, ...]:
     """Return all notes once, in their order."""
-    return tuple(dict.fromkeys(note for each in notes for note in each))
+    return tuple(dict.fromkeys(note if isinstance(note, str) else note.note for each in notes for note in each))
 
 
 def _recorded(found: SideFinding | None, marked: MarkedPoints | None) -> dict[str, Any]:
