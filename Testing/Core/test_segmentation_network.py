@@ -19,9 +19,14 @@ from xradiff.masks.network.labelled import LabelledFrame, WindowExample
 from xradiff.masks.network.recipe import NAME, Recipe
 from xradiff.masks.network.training import SegmentationTraining
 from xradiff.masks.network.unet import VesselUNet2D
-from xradiff.masks.segmentation import settled, vessels_of
+from xradiff.masks.segmentation import segment_frame, settled, vessels_of
 from xradiff.quantification.overlap import dice
 from xradiff.quantification.plane import mask_agreement
+from xradiff.synthetic.acquisition import AngiogramOptions, Bolus, simulate_run, write_xa
+from xradiff.synthetic.case import CaseOptions, draw_case
+from xradiff.synthetic.tubes import tubes_of
+from xradiff.training.raw_frames import RawFrames
+from xradiff.views import opening_of, read_run
 from xradiff.weights import open_weights
 
 sys.path.append(str(Path(__file__).parent))
@@ -210,6 +215,35 @@ def test_the_shipped_weights_are_there_and_fit():
     assert weights.path.with_suffix(".md").is_file()
 
 
+@pytest.fixture(scope="module")
+def held_out(tmp_path_factory):
+    """Return (run, chosen frame, truth) of runs with usual contrast and without any, from no training seed."""
+    case = draw_case(CaseOptions(image_px=256, poses="clinical"), 31_337, 1)
+    bolus, made = Bolus(start_ms=400), []
+    for iodine in (0.11, 0.0):
+        options = AngiogramOptions(frames=12, frame_time_ms=100, bolus=bolus, iodine_per_mm=iodine)
+        rng = np.random.default_rng(5)
+        tubes, pose = tubes_of(case.subject.tree), case.views[0].acquisition
+        truth = simulate_run(tubes, pose, (256, 256), rng, options)
+        path = write_xa(truth, tmp_path_factory.mktemp("held_out") / "run.dcm", 1)
+        made.append((read_run(path), int(truth.masks.sum(axis=(1, 2)).argmax()), truth))
+    return made
+
+
+def test_the_shipped_network_finds_the_vessels_of_a_run_it_has_not_seen(held_out):
+    run, frame, truth = held_out[0]
+    found = segment_frame(run, frame, SegmentationConfig("network", device="cpu"))
+    assert min(mask_agreement(found.mask, truth.masks[frame])) > 0.88
+    assert not found.mask[~opening_of(run).usable].any()
+
+
+def test_a_catheter_alone_is_no_vessel(held_out):
+    run, frame, _ = held_out[1]
+    curve = [0.0, 0.0, 0.1, *[1.0] * (len(run) - 3)]
+    with pytest.raises(InputError, match="no vessel that stands out from the noise"):
+        segment_frame(run, frame, SegmentationConfig("network", device="cpu"), curve=curve)
+
+
 def run_command(capsys, *words):
     code = main([str(word) for word in words])
     captured = capsys.readouterr()
@@ -234,6 +268,20 @@ def test_training_on_a_folder_begins_with_weights_and_goes_on(capsys, tmp_path, 
         capsys, "segment-evaluate", tmp_path / "set", "--method", "network", "--set", f"weights={best.path}"
     )
     assert code == 0 and "4 images, method network" in text
+
+
+def test_simulated_runs_are_the_same_each_time_and_mark_what_is_dark():
+    case, number = RawFrames(3, 10).case(4)
+    first, again = case.labelled_frames(), case.labelled_frames()
+    assert number == 4 and len(first) == 4
+    for one, other in zip(first, again, strict=True):
+        np.testing.assert_array_equal(one.frames.light(one.frame), other.frames.light(other.frame))
+        np.testing.assert_array_equal(one.mask, other.mask)
+        assert len(one.curve) == one.frames.count and 0 <= one.frame < one.frames.count
+    assert [one.frames.count == 1 for one in first] == [False, False, False, True]
+    made, _ = network_channels(first[0].frames, first[0].frame, first[0].curve, 0.3)
+    vessel = resampled(first[0].mask.astype(np.float32), made.shape[1:]) > 0.5
+    assert made[1][vessel].mean() > 2 * np.abs(made[1][~vessel]).mean()
 
 
 def test_training_options_that_do_not_fit_are_told(capsys, tmp_path):

@@ -20,7 +20,7 @@ from .errors import Cancelled, XRADiffError
 from .masks.command import add_parser as add_segmentation
 from .masks.frames_command import add_parser as add_frame_choice
 from .progress import Progress
-from .reconstruction.methods_command import add_parsers as add_methods
+from .reconstruction.info_command import add_parsers as add_information
 from .reconstruction.weights_command import add_parser as add_weights
 from .training.command import add_parser as add_training
 
@@ -95,7 +95,7 @@ def _parser() -> argparse.ArgumentParser:
     _progress_options(synthesize)
     synthesize.set_defaults(command=_synthesize)
 
-    add_methods(commands)
+    add_information(commands)
     return parser
 
 

@@ -1,4 +1,4 @@
-"""`python -m xradiff methods` and `info`: what the reconstruction methods and the segmentation do and can be told."""
+"""`python -m xradiff methods` and `info`: which methods there are, what each does, needs and can be told."""
 
 from __future__ import annotations
 
@@ -11,10 +11,9 @@ __all__ = ["add_parsers"]
 
 
 def add_parsers(subparsers: Any) -> None:
-    """Add both commands to argparse's `subparsers`."""
+    """Add both commands to argparse's `subparsers`; loads no method."""
     methods = subparsers.add_parser("methods", help="list the reconstruction methods")
     methods.set_defaults(command=_methods)
-
     info = subparsers.add_parser("info", help="what a method (or segmentation) does, needs and can be told")
     info.add_argument("name", metavar="NAME")
     info.set_defaults(command=_info)
