@@ -7,12 +7,9 @@ nodes that the module makes. The arrangement in windows is Slicer's and not prov
 from __future__ import annotations
 
 import sys
-from pathlib import Path
 
 import numpy as np
 
-REPOSITORY = Path(__file__).resolve().parents[2]
-sys.path[:0] = [str(REPOSITORY / "Testing" / "Benchmarks"), str(REPOSITORY / "Testing" / "Slicer")]
 SIZE = 512
 OPACITY = 0.6
 
@@ -65,9 +62,9 @@ def rendered(model: object, cameraNode: object) -> np.ndarray:
 def main(path: str) -> None:
     """Write the picture to `path`."""
     import slicer
-    from panel_speed import scene
+    from qt_panel import newScene
 
-    kept = scene()
+    newScene()
     from XRADiffSlicerLib.Logic import ReconstructionLogic
     from XRADiffSlicerLib.ResultViews import (
         acquisitionOf,
@@ -93,7 +90,6 @@ def main(path: str) -> None:
     import SimpleITK as sitk
 
     sitk.WriteImage(sitk.GetImageFromArray(picture, isVector=True), path, useCompression=True)
-    assert kept
 
 
 if __name__ == "__main__":

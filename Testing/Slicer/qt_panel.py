@@ -134,6 +134,7 @@ def newScene():
     app.SetMRMLScene(scene)
     app.GetColorLogic().SetMRMLScene(scene)
     app.GetColorLogic().AddDefaultColorNodes()
+    app.SetModuleLogic("Colors", app.GetColorLogic())
     KEPT.append(app)
     logics = {name: getattr(slicer, kind)() for name, kind in conftest.LOGICS.items()}
     for logic in logics.values():
