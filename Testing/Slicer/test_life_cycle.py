@@ -11,6 +11,7 @@ import mrml_phantoms as phantoms
 import numpy as np
 import pytest
 import slicer
+from conftest import MODULE
 from panel_stand_ins import NAMES, Desktop, Logic, Views, Widget, image
 from XRADiffSlicerLib import Layout, ResultViews
 from XRADiffSlicerLib.NodeConversion import imageFromNode, imageNodeFromView, sparseFromVolume
@@ -186,7 +187,7 @@ def makeWidget(module, monkeypatch):
     monkeypatch.setattr(slicer.util, "childWidgetVariables", lambda _form: ui, raising=False)
     made = module.XRADiffSlicerWidget(SimpleNamespace(isEntered=True))
     made.layout = SimpleNamespace(addWidget=lambda _widget: None)
-    made.resourcePath = lambda name: name
+    made.resourcePath = lambda name: str(MODULE / "Resources" / name)
     MADE.append(made)
     made.setup()
     return made
