@@ -10,7 +10,7 @@ import sys
 from qt_panel import application, grab, makePanel, newScene
 from qt_widgets import darken
 
-WIDTH = 440
+WIDTH = 460
 
 
 def main(path: str, style: str = "light") -> None:

@@ -56,7 +56,7 @@ def test_pixel_and_position_are_each_others_inverse(mrml, flip):
     pixels[3, 7] = 1
     slicer.util.updateVolumeFromArray(node, pixels[NodeConversion.flipsOf(node)][np.newaxis])
     i, j = np.argwhere(slicer.util.arrayFromVolume(node)[0])[0][::-1]
-    matrix = slicer.util.arrayFromVTKMatrix(NodeConversion._ijkToRas(node))
+    matrix = NodeConversion.ijkToRasOf(node)
     assert positionOf(node, (3.0, 7.0)) == pytest.approx((matrix @ [i, j, 0, 1])[:3])
 
 

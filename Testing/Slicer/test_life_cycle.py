@@ -185,6 +185,8 @@ def makeWidget(module, monkeypatch):
     form = SimpleNamespace(setMRMLScene=lambda _scene: None)
     monkeypatch.setattr(slicer.util, "loadUI", lambda _path: form, raising=False)
     monkeypatch.setattr(slicer.util, "childWidgetVariables", lambda _form: ui, raising=False)
+    for name in ("settingWidgets", "setSetting", "showPicture"):
+        monkeypatch.setattr(f"XRADiffSlicerLib.Application.Application.{name}", getattr(Desktop, name))
     made = module.XRADiffSlicerWidget(SimpleNamespace(isEntered=True))
     made.layout = SimpleNamespace(addWidget=lambda _widget: None)
     made.resourcePath = lambda name: str(MODULE / "Resources" / name)
