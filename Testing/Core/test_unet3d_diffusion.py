@@ -886,7 +886,7 @@ def test_the_converter_is_a_command(tmp_path, weights, capsys):
     assert error.startswith("xradiff: ") and error.count("\n") == 1
 
 
-@pytest.mark.parametrize(("number", "side"), enumerate(("left", "right")))
+@pytest.mark.parametrize(("number", "side"), [(0, "left"), (1, "right")])
 def test_shipped_weights_beat_the_backprojection(number, side):
     found, given = dice_beside_backprojection(reconstruct, "unet3d_diffusion_both", side, number)
     assert found > 1.1 * given
