@@ -161,7 +161,9 @@ def _into_patches(volume: Tensor, patch: int) -> Tensor:
     """(B, C, D, H, W) -> (B, C patch^3, D / patch, H / patch, W / patch)."""
     if patch == 1:
         return volume
-    parts = volume.unflatten(4, (-1, patch)).unflatten(3, (-1, patch)).unflatten(2, (-1, patch))
+    cases, channels, size = volume.shape[:3]
+    places = size // patch
+    parts = volume.reshape(cases, channels, places, patch, places, patch, places, patch)
     return parts.permute(0, 1, 3, 5, 7, 2, 4, 6).flatten(1, 4)
 
 
@@ -169,7 +171,8 @@ def _from_patches(parts: Tensor, patch: int) -> Tensor:
     """Undo `_into_patches`."""
     if patch == 1:
         return parts
-    volume = parts.unflatten(1, (-1, patch, patch, patch)).permute(0, 1, 5, 2, 6, 3, 7, 4)
+    cases, channels, *places = parts.shape
+    volume = parts.reshape(cases, channels // patch**3, patch, patch, patch, *places).permute(0, 1, 5, 2, 6, 3, 7, 4)
     return volume.flatten(6, 7).flatten(4, 5).flatten(2, 3)
 
 
