@@ -6,7 +6,7 @@ Each case: a generated tree, two standard views of 512 x 512, exact geometry, on
 somewhere in the first fifth of the way from the ostium to its end to somewhere in its last third. Marks lie 2 px (SD)
 beside the projected centreline, on the nearest mask pixel; "3" are the ends and a point half-way. The truth in a view
 is what of the mask lies in the silhouette of this stretch alone. "found": Dice with it of 0.7 or more in both views;
-"other": below in one; "refused": a message that says where the mask is broken or that the ends do not belong together.
+"other": below in one; "refused": a message that the mask is broken, or that the ends do not belong to each other.
 """
 
 from __future__ import annotations

@@ -23,6 +23,17 @@ def folder(tmp_path, monkeypatch):
 
 
 @pytest.fixture
+def bare(folder, monkeypatch):
+    """The same, in an installation that ships nothing."""
+
+    def missing(name):
+        raise MissingDependencyError(f"there is no {name}")
+
+    monkeypatch.setattr("xradiff.weights.resource", missing)
+    return folder
+
+
+@pytest.fixture
 def file(tmp_path):
     """Weights of the GAN in some download folder, with a card."""
     path = save_weights(tmp_path / "down load" / "x.safetensors", {"a": torch.ones(3)}, "gan", {"n": 1}).path
@@ -35,31 +46,31 @@ def named(name):
 
 
 def test_every_method_with_weights_is_listed(folder):
-    assert {(found.name, found.method) for found in list_weights()} == {
-        (name, spec.name) for spec in list_methods() for name in spec.weights
-    }
+    methods = {(name, spec.name) for spec in list_methods() for name in spec.weights}
+    listed = {(found.name, found.method) for found in list_weights()}
+    assert listed == methods | {("segmentation", "segmentation"), ("side", "side")}
 
 
 def test_shipped_weights_are_listed_and_right(folder):
     shipped = [found for found in list_weights() if found.shipped]
-    assert {found.name for found in shipped} >= {"sparse_diffusion_both", "unet3d_both"}
+    assert {found.name for found in shipped} >= {"sparse_diffusion_both", "unet3d_both", "segmentation", "side"}
     for found in shipped:
-        assert found.size == found.path.stat().st_size > 1e6 and found.licence == "MIT, like the code"
+        assert found.size == found.path.stat().st_size > 1e5 and found.licence == "MIT, like the code"
         assert verify_weights(found.name) == found
 
 
-def test_weights_are_added_and_removed(folder, file):
+def test_weights_are_added_and_removed(bare, file):
     assert method_of(file) == "gan" and named("gan_both").path is None
     said = []
     added = add_weights(file, lambda fraction, message: said.append(fraction))
     assert added == named("gan_both") and said == sorted(said) and said[-1] == 1
-    assert added.path == folder / "gan_both.safetensors" and added.path.read_bytes() == file.read_bytes()
+    assert added.path == bare / "gan_both.safetensors" and added.path.read_bytes() == file.read_bytes()
     assert (added.licence, added.shipped) == ("CC BY 4.0", False)
     assert verify_weights("gan_both") == added
-    assert sorted(path.name for path in folder.iterdir()) == ["gan_both.md", "gan_both.safetensors"]
+    assert sorted(path.name for path in bare.iterdir()) == ["gan_both.md", "gan_both.safetensors"]
     assert add_weights(added.path) == added
     assert remove_weights("gan_both") == added.path
-    assert list(folder.iterdir()) == [] and named("gan_both").path is None
+    assert list(bare.iterdir()) == [] and named("gan_both").path is None
 
 
 def test_damaged_weights_are_refused(folder, file):
@@ -89,6 +100,16 @@ def test_foreign_files_are_refused(folder, tmp_path):
 def test_shipped_weights_stay(folder):
     with pytest.raises(InputError, match="part of XRADiffSlicer and stay"):
         remove_weights("unet3d_both")
+
+
+def test_weights_before_those_shipped_and_these_again(folder, file):
+    shipped = named("gan_both")
+    assert shipped.shipped and add_weights(file) == named("gan_both") != shipped
+    remove_weights("gan_both")
+    assert named("gan_both") == shipped
+
+
+def test_missing_weights_are_missing(bare):
     with pytest.raises(MissingDependencyError, match="no weights gan_both"):
         remove_weights("gan_both")
     with pytest.raises(MissingDependencyError, match="weights --add gan_both"):
@@ -116,7 +137,7 @@ def test_card_without_licence_says_so(folder, file):
     assert add_weights(file).licence == installed.UNKNOWN_LICENCE
 
 
-def test_command(folder, file, capsys):
+def test_command(bare, file, capsys):
     assert main(["weights"]) == 0
     listing = capsys.readouterr().out.splitlines()
     assert len(listing) == len(list_weights()) and any("gan_both" in line and "missing" in line for line in listing)

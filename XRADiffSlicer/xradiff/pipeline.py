@@ -123,11 +123,9 @@ def reconstruct(
     warnings = (*choice, *check_separation(given), *([found.note] if found and found.side == "auto" else []))
     with watch.measure("calibration"):
         calibration = calibrate(given, mode=calibrate_mode, landmarks=landmarks, progress=stage(progress, 0.0, 0.3))
-    seen, segment = calibration.views, tuple[VesselOfInterest, ...]()
-    if segment_of_interest is not None:
-        seen, segment = restrict_to_vessel(seen, segment_of_interest, calibration.tolerance_mm)
-    known = side if found is None else found.side
-    inputs = ReconstructionInputs(seen, spacing_mm, known, chosen.name, calibration.tolerance_mm)
+    seen, segment = _of_interest(calibration, segment_of_interest)
+    side_used = found.side if found else side
+    inputs = ReconstructionInputs(seen, spacing_mm, side_used, chosen.name, calibration.tolerance_mm)
     with watch.measure("reconstruction"):
         result = load_method(spec).reconstruct(
             inputs, config, generator=np.random.default_rng(seed), progress=stage(progress, 0.3, 0.7)
@@ -150,9 +148,7 @@ def reconstruct(
         surface=surface,
         fits=fits,
         summary=summarise(segmentation),
-        warnings=_told(
-            warnings, calibration.notes, [v.note for v in segment], result.notes, _poor_fits(fits, spacing_mm)
-        ),
+        warnings=_told(warnings, calibration.notes, segment, result.notes, _poor_fits(fits, spacing_mm)),
         method=spec,
         settings=asked | _replayable(config, postprocessing, given, landmarks) | _recorded(found, segment_of_interest),
         provenance=_provenance(watch, chosen, seed),
@@ -170,19 +166,24 @@ def _side_of(views: Sequence[AngiogramView]) -> SideFinding | None:
         return None
 
 
-def _told(*notes: Sequence[str]) -> tuple[str, ...]:
+def _of_interest(
+    calibration: CalibrationReport, marked: MarkedPoints | None
+) -> tuple[tuple[AngiogramView, ...], tuple[VesselOfInterest, ...]]:
+    """Return the calibrated views, with the marked segment alone where one was marked."""
+    if marked is None:
+        return calibration.views, ()
+    return restrict_to_vessel(calibration.views, marked, calibration.tolerance_mm)
+
+
+def _told(*notes: Sequence[str | VesselOfInterest]) -> tuple[str, ...]:
     """Return all notes once, in their order."""
-    return tuple(dict.fromkeys(note for each in notes for note in each))
+    return tuple(dict.fromkeys(note if isinstance(note, str) else note.note for each in notes for note in each))
 
 
 def _recorded(found: SideFinding | None, marked: MarkedPoints | None) -> dict[str, Any]:
     """Return what the record holds of the side that was found and of the segment that was marked."""
     side = {} if found is None else {"side_found": found.record()}
-    points = (
-        [{"view": view, "points_px": [list(point) for point in marked[view]]} for view in marked or ()]
-        if marked
-        else []
-    )
+    points = [{"view": view, "points_px": [list(point) for point in each]} for view, each in (marked or {}).items()]
     return side | {"segment_of_interest": points}
 
 

@@ -16,6 +16,8 @@ from .registry import list_methods
 
 __all__ = ["InstalledWeights", "add_weights", "list_weights", "remove_weights", "verify_weights"]
 
+OF_MASKS = (("segmentation", "segmentation"), ("side", "side"))
+"""Name and purpose of the weights that find masks and tell their side."""
 UNKNOWN_LICENCE = "not stated with the file"
 
 
@@ -25,7 +27,7 @@ class InstalledWeights:
 
     Attributes:
         name: file name without its suffix.
-        method: registry name of the method.
+        method: registry name of the method, or what of the masks they are for.
         path: where they are; None where they are missing.
         size: bytes of the file; 0 where it is missing.
         shipped: whether the file is part of this installation, and so cannot be removed.
@@ -41,8 +43,9 @@ class InstalledWeights:
 
 
 def list_weights() -> tuple[InstalledWeights, ...]:
-    """Return the weights of every method in the order of the registry; nothing is read but the model cards."""
-    return tuple(_described(name, spec.name) for spec in list_methods() for name in spec.weights)
+    """Return the weights of every method in the order of the registry, then those for masks; only cards are read."""
+    methods = tuple((name, spec.name) for spec in list_methods() for name in spec.weights)
+    return tuple(_described(name, method) for name, method in methods + OF_MASKS)
 
 
 def verify_weights(name: str) -> InstalledWeights:
