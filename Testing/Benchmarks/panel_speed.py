@@ -21,54 +21,21 @@ MOST_MEGABYTES = 200
 RESULTS = REPOSITORY / "Testing" / "Benchmarks" / "results"
 
 
-def scene():
-    """Return an empty scene with the logics that the module uses."""
-    import types
-
-    import conftest
-    import slicer
-
-    made, app = slicer.vtkMRMLScene(), slicer.vtkSlicerApplicationLogic()
-    app.SetMRMLScene(made)
-    app.GetColorLogic().SetMRMLScene(made)
-    app.GetColorLogic().AddDefaultColorNodes()
-    app.SetModuleLogic("Colors", app.GetColorLogic())
-    logics = {}
-    for name, cls in conftest.LOGICS.items():
-        logics[name] = getattr(slicer, cls)()
-        logics[name].SetMRMLApplicationLogic(app)
-        logics[name].SetMRMLScene(made)
-    slicer.mrmlScene = made
-    slicer.modules = types.SimpleNamespace(
-        **{name: types.SimpleNamespace(logic=lambda found=found: found) for name, found in logics.items()}
-    )
-    return made, app
-
-
 def openPanel():
     """Return the time from the module's own imports to the finished panel, and the panel."""
-    import slicer
-    import vtk  # which Slicer has loaded, as numpy
-    from panel_screenshot import loadWholeForm, widgetsOf
-    from panel_stand_ins import Desktop
-    from PySide6.QtWidgets import QApplication
+    from qt_panel import application, makePanel, newScene  # with numpy and vtk, which Slicer has loaded
 
-    application = QApplication.instance() or QApplication([])
-    assert vtk
+    app, scene = application(), newScene()
     watch = Watch()
     from XRADiffSlicerLib.Launchers import ThreadLauncher
     from XRADiffSlicerLib.Logic import ReconstructionLogic
     from XRADiffSlicerLib.Parameters import Parameters
-    from XRADiffSlicerLib.Widget import Panel
 
-    form = loadWholeForm()
-    panel = Panel(widgetsOf(form), ReconstructionLogic(ThreadLauncher()), Desktop())
-    panel.setParameters(Parameters(slicer.mrmlScene.AddNewNodeByClass("vtkMRMLScriptedModuleNode")))
-    form.show()
-    application.processEvents()
-    words = watch.words()
-    panel.form = form
-    return words, panel
+    parameters = Parameters(scene.AddNewNodeByClass("vtkMRMLScriptedModuleNode"))
+    panel = makePanel(scene, ReconstructionLogic(ThreadLauncher()), parameters)
+    panel.form.show()
+    app.processEvents()
+    return watch.words(), panel
 
 
 class Watch:
@@ -147,7 +114,6 @@ def measure() -> list[tuple[str, str, str]]:
     """Return rows of what, measured, limit."""
     import psutil
 
-    _scene, _app = scene()
     opened, panel = openPanel()
     heavy = sorted({"torch", "odl", "diffusers"} & set(sys.modules))
     from XRADiffSlicerLib.SampleData import loadDemo

@@ -9,7 +9,14 @@ import pytest
 import SimpleITK as sitk
 from xradiff.datatypes import Acquisition
 from xradiff.errors import InputError
-from xradiff.geometry import detector_axes, epipolar_line, ray_gap_mm, triangulate, view_separation_deg
+from xradiff.geometry import (
+    detector_axes,
+    epipolar_line,
+    line_in_image,
+    ray_gap_mm,
+    triangulate,
+    view_separation_deg,
+)
 from xradiff.geometry.camera import camera_from
 from xradiff.geometry.epipolar import epipolar_normal
 
@@ -110,6 +117,22 @@ def test_epipolar_line_holds_the_other_projection():
     distance = (line[:, :2] * b.project(POINTS)).sum(axis=1) + line[:, 2]
     np.testing.assert_allclose(distance, 0, atol=1e-8)
     np.testing.assert_allclose(np.hypot(line[:, 0], line[:, 1]), 1)
+
+
+@pytest.mark.parametrize("line", [(1.0, 0.0, -3.0), (0.0, 1.0, -7.5), (0.6, 0.8, -9.0), (0.6, -0.8, 2.0)])
+def test_line_in_an_image_ends_at_its_border(line):
+    ends = line_in_image(line, (20, 30))
+    assert ends @ line[:2] == pytest.approx([-line[2]] * 2)
+    for row, column in ends:
+        assert min(abs(row + 0.5), abs(row - 19.5), abs(column + 0.5), abs(column - 29.5)) < 1e-9
+        assert -0.5 - 1e-9 <= row <= 19.5 + 1e-9 and -0.5 - 1e-9 <= column <= 29.5 + 1e-9
+    assert tuple(ends[0][::-1]) < tuple(ends[1][::-1])
+    assert line_in_image(-np.array(line), (20, 30)) == pytest.approx(ends)
+
+
+@pytest.mark.parametrize("line", [(1.0, 0.0, 3.0), (0.0, 1.0, -40.0), (np.sqrt(0.5), np.sqrt(0.5), -60.0)])
+def test_line_that_passes_the_image_has_no_ends(line):
+    assert line_in_image(line, (20, 30)) is None
 
 
 def test_ray_gap_is_zero_for_one_point_and_the_shift_across_the_planes_otherwise():

@@ -190,3 +190,15 @@ def mrml(monkeypatch, applicationLogic):
     monkeypatch.setattr(slicer, "modules", types.SimpleNamespace(**modules), raising=False)
     yield scene
     scene.Clear()
+
+
+@pytest.fixture(scope="session")
+def synthetic(tmp_path_factory):
+    """The folder of a synthetic case with a run of 12 frames of each view."""
+    from xradiff.dataset import write_case
+    from xradiff.synthetic.case import CaseOptions, draw_case
+
+    folder = tmp_path_factory.mktemp("synthetic") / "case"
+    options = CaseOptions(side="right", poses="clinical", frames=12, image_px=256)
+    write_case(folder, draw_case(options, 3, 0), 2.0)
+    return folder

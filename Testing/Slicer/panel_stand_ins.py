@@ -1,14 +1,22 @@
-"""What stands around the panel in its tests: widgets, a logic and a desktop that only record."""
+"""What stands around the panel in its tests: widgets, a logic and a desktop that only record.
+
+What they do not prove: Widget: that Qt's widgets behave so (test_panel_qt.py runs the panel on real ones); Views: how
+Slicer's layout manager makes windows and draws in them (nodes, slice logics and layout node are real); Desktop:
+dialogs, the browser, the user's settings on disk, and what pip does (test_installation.py asks the real one once).
+"""
 
 from __future__ import annotations
 
 import re
+import xml.etree.ElementTree as ET
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
 import slicer
 import vtk
 from XRADiffSlicerLib import Geometry, Layout, NodeConversion
+from XRADiffSlicerLib.Sections import MOST_VIEWS, SECTIONS
 
 FACTS = {"primary_deg": 39.2, "secondary_deg": -7.9, "sid_mm": 1074, "sod_mm": 749, "pixel_spacing_mm": 0.308}
 
@@ -32,8 +40,9 @@ class Widget:
         self.text, self.toolTip, self.enabled, self.visible, self.value = "", "", True, True, 0
         self.checked = True
         self.lines, self.items, self.index, self.properties = [], [], -1, {}
-        self.clicked, self.currentIndexChanged = Signal(), Signal()
+        self.clicked, self.currentIndexChanged, self.valueChanged = Signal(), Signal(), Signal()
         self.editingFinished, self.contentsCollapsed = Signal(), Signal()
+        self.title, self.maximum, self.picture = "", 0, b""
 
     def setText(self, text):
         self.text = text
@@ -47,8 +56,16 @@ class Widget:
     def setVisible(self, visible):
         self.visible = visible
 
+    def setTitle(self, title):
+        self.title = title
+
+    def setMaximum(self, maximum):
+        self.maximum = maximum
+
     def setValue(self, value):
-        self.value = value
+        changed, self.value = value != self.value, value
+        if changed:
+            self.valueChanged.emit(value)
 
     def setProperty(self, name, value):
         self.properties[name] = value
@@ -79,6 +96,9 @@ class Widget:
     def clear(self):
         self.items, self.index = [], -1
 
+    def layout(self):
+        return SimpleNamespace(addWidget=lambda _widget: None)
+
     def blockSignals(self, blocked):
         return False
 
@@ -86,16 +106,21 @@ class Widget:
         return self.checked
 
 
-NAMES = [
-    "applyButton", "methodSelector", "loadGeometryButton0", "loadGeometryButton1", "showButton", "reportButton",
-    "copyLogButton", "progressBar", "statusLabel", "logTextEdit", "methodDescriptionLabel", "deviceLabel",
-    "originLabel0", "originLabel1", "fitTableView", "resultsCollapsibleButton",
-    "createButton", "layoutButton", "exportButton", "cameraSelector", "coloringSelector", "exportVolumeCheckBox",
-    "exportSegmentationCheckBox", "exportSurfaceCheckBox", "exportReportCheckBox",
-    "packagesLabel", "installButton", "weightsSelector", "weightsLabel", "verifyWeightsButton", "addWeightsButton",
-    "removeWeightsButton", "weightsFolderEdit", "weightsFolderButton", "wheelFolderEdit", "wheelFolderButton",
-    "installationCollapsibleButton",
-]  # fmt: skip
+UI = Path(__file__).resolve().parents[2] / "XRADiffSlicer" / "Resources" / "UI"
+
+
+def widgetsOf(form):
+    """Return the XML elements of the widgets in Resources/UI/FORM.ui by name."""
+    return {widget.get("name"): widget for widget in ET.parse(UI / f"{form}.ui").getroot().iter("widget")}
+
+
+def allNames():
+    """Names of all widgets of the panel; those of a view's row once for each view."""
+    rows = [f"{name}{index}" for name in widgetsOf("View") for index in range(MOST_VIEWS)]
+    return [*widgetsOf("XRADiffSlicer"), *(name for form in SECTIONS for name in widgetsOf(form)), *rows]
+
+
+NAMES = allNames()
 
 
 class Logic:
@@ -108,6 +133,16 @@ class Logic:
         if self.refuse:
             raise self.refuse
         self.call = SimpleNamespace(views=views, **call)
+        self.running = True
+
+    def startFrameChoice(self, images, **call):
+        self.call = SimpleNamespace(images=images, **call)
+        self.running = True
+
+    def startSegmentation(self, image, frame, **call):
+        if self.refuse:
+            raise self.refuse
+        self.call = SimpleNamespace(image=image, frame=frame, **call)
         self.running = True
 
     def startSyntheticCase(self, **call):
@@ -175,6 +210,21 @@ class Desktop:
 
     def cameraNode(self):
         return self.views.camera if self.views is not None else None
+
+    def showPicture(self, label, png):
+        label.picture = png
+
+    def showImages(self, images):
+        self.images = images
+
+    def editSegmentation(self, segmentation, image):
+        self.edited = (segmentation, image)
+
+    def settingWidgets(self, _place, rows):
+        return {row["name"]: SimpleNamespace(row=row, value=None) for row in rows}
+
+    def setSetting(self, widget, value):
+        widget.value = value
 
     def openFile(self, path):
         self.opened.append(path)

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import slicer
 from panel_stand_ins import NAMES, Desktop, Logic, Widget
+from xradiff.reconstruction.installed import list_weights
 from xradiff.reconstruction.registry import list_methods, method_spec
 from XRADiffSlicerLib import Installation, Packages
 from XRADiffSlicerLib.Installation import RESUME_SETTING, InstallationSection, interruptedMethod
@@ -177,11 +178,23 @@ def test_section_looks_at_the_disk_when_it_is_opened(section):
     assert section.ui.packagesLabel.text == "" and section.ui.weightsSelector.items == []
     section.ui.installationCollapsibleButton.contentsCollapsed.emit(False)
     names = [name for _text, name in section.ui.weightsSelector.items]
-    assert names == [name for spec in list_methods() for name in spec.weights]
+    assert names == [found.name for found in list_weights()]
     assert "part of the extension" in section.ui.weightsLabel.text and "MIT" in section.ui.weightsLabel.text
     assert section.ui.verifyWeightsButton.enabled and not section.ui.removeWeightsButton.enabled
-    section.ui.weightsSelector.setCurrentIndex(names.index("gan_both"))
+
+
+def test_missing_weights_are_told(section, monkeypatch):
+    monkeypatch.setattr("xradiff.weights.resource", nothing)
+    section.fill()
+    assert all(text.endswith("(missing)") for text, _name in section.ui.weightsSelector.items)
     assert "Missing" in section.ui.weightsLabel.text and not section.ui.verifyWeightsButton.enabled
+
+
+def nothing(name):
+    """An installation that ships no weights."""
+    from xradiff.errors import MissingDependencyError
+
+    raise MissingDependencyError(f"there is no {name}")
 
 
 def test_folders_are_settings_of_the_user(section, tmp_path):
@@ -225,10 +238,10 @@ def test_weights_buttons_start_the_worker(section):
 def test_weights_are_verified_in_a_worker_process(monkeypatch, tmp_path):
     monkeypatch.setenv("XRADIFF_WEIGHTS", str(tmp_path))
     logic, finished, failed = ReconstructionLogic(ThreadLauncher()), [], []
-    for name in ("unet3d_both", "gan_both"):
+    for name in ("unet3d_both", "no_such_weights"):
         logic.startWeightsCommand(
             ["--verify", name], onFinished=finished.append, onFailed=lambda message, _cancelled: failed.append(message)
         )
         logic.worker.wait(60)
     assert len(finished) == 1 and finished[0].endswith("unet3d_both.safetensors: SHA-256 is right")
-    assert len(failed) == 1 and failed[0].startswith("the weights gan_both.safetensors are in none of")
+    assert len(failed) == 1 and failed[0].startswith("unknown weights 'no_such_weights'")

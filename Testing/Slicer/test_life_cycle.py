@@ -11,6 +11,7 @@ import mrml_phantoms as phantoms
 import numpy as np
 import pytest
 import slicer
+from conftest import MODULE
 from panel_stand_ins import NAMES, Desktop, Logic, Views, Widget, image
 from XRADiffSlicerLib import Layout, ResultViews
 from XRADiffSlicerLib.NodeConversion import imageFromNode, imageNodeFromView, sparseFromVolume
@@ -181,14 +182,12 @@ def widget(module, monkeypatch):
 def makeWidget(module, monkeypatch):
     """The widget as Slicer makes it (no main window, WITH_GENERIC_TESTS): with the forms' names and no Qt."""
     ui = SimpleNamespace(**{name: Widget() for name in NAMES})
-    for place in ("resultsCollapsibleButton", "installationCollapsibleButton"):
-        getattr(ui, place).layout = lambda: SimpleNamespace(addWidget=lambda _widget: None)
     form = SimpleNamespace(setMRMLScene=lambda _scene: None)
     monkeypatch.setattr(slicer.util, "loadUI", lambda _path: form, raising=False)
     monkeypatch.setattr(slicer.util, "childWidgetVariables", lambda _form: ui, raising=False)
     made = module.XRADiffSlicerWidget(SimpleNamespace(isEntered=True))
     made.layout = SimpleNamespace(addWidget=lambda _widget: None)
-    made.resourcePath = lambda name: name
+    made.resourcePath = lambda name: str(MODULE / "Resources" / name)
     MADE.append(made)
     made.setup()
     return made

@@ -116,11 +116,13 @@ def test_contents_of_a_result_go_through_files_unchanged(tmp_path):
     result = replace(result, uncertainty=replace(soft, values=soft.values / 4))
     contents = contentsOf(result, result.segmentation)
     saveContents(contents, tmp_path / CONTENTS_FOLDER)
-    found = readResult(tmp_path, ["one", "two"])
+    named = [replace(view, name=name, frame=7) for view, name in zip(views, ("one", "two"), strict=True)]
+    found = readResult(tmp_path, named)
     assert set(found.arrays) == set(contents.arrays) >= {"probability", "uncertainty", "spread", "overlay1"}
     for name, array in contents.arrays.items():
         np.testing.assert_array_equal(found.arrays[name], array)
     assert [fit.view_name for fit in found.fits] == ["one", "two"]
+    assert [(view["name"], view["frame"]) for view in found.facts["views"]] == [("one", 7), ("two", 7)]
     assert found.facts["truthDice"] == 1 and found.facts["ijkToRas"] == contents.facts["ijkToRas"]
     probability = sparseFromArray(found.arrays["probability"], found.ijkToRas("probability"))
     np.testing.assert_allclose(probability.points_lps_mm(), soft.points_lps_mm(), atol=1e-9)

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 import slicer
+from panel_stand_ins import allNames, widgetsOf
+from XRADiffSlicerLib.Sections import MOST_VIEWS, PARAMETER, SECTIONS
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 MODULE = REPOSITORY / "XRADiffSlicer"
@@ -90,6 +92,10 @@ OURS = ("XRADiffSlicerLib", "xradiff")
 def test_self_test_passes(module, monkeypatch, withPsutil):
     if not withPsutil:  # as in Slicer, which does not ship it
         monkeypatch.setitem(sys.modules, "psutil", None)
+    from XRADiffSlicerLib import Worker
+    from XRADiffSlicerLib.Launchers import ThreadLauncher
+
+    monkeypatch.setattr(Worker, "defaultLauncher", ThreadLauncher)  # the other one needs Slicer's event loop
     module.XRADiffSlicerTest().runTest()
 
 
@@ -153,29 +159,23 @@ def test_clinical_pair_loads_with_its_geometry(mrml):
 
 # ---- form -----------------------------------------------------------------------------------
 
-WIDGETS = {widget.get("name"): widget for form in FORMS.values() for widget in form.iter("widget")}
+WIDGETS = {name: widget for form in FORMS for name, widget in widgetsOf(form).items()}
 
 
-@pytest.mark.parametrize("name", FORMS)
-def test_root_of_every_form_follows_the_scene(name):
-    root = FORMS[name].find("widget")
-    assert (root.get("class"), root.get("name")) == ("qMRMLWidget", name)
-    connected = {connection.findtext("receiver") for connection in FORMS[name].iter("connection")}
-    mine = {widget.get("name") for widget in root.iter("widget") if widget.get("class").startswith("qMRML")}
-    assert connected == mine - {name}
+@pytest.mark.parametrize("form", sorted(FORMS))
+def test_forms_follow_the_scene(form):
+    root = FORMS[form].find("widget")
+    assert (root.get("class"), root.get("name")) == ("qMRMLWidget", form)
+    connected = {connection.findtext("receiver") for connection in FORMS[form].iter("connection")}
+    followers = {name for name, widget in widgetsOf(form).items() if widget.get("class").startswith("qMRML")}
+    assert connected == followers - {form}
 
 
-def test_every_section_has_its_form_and_its_place():
-    from XRADiffSlicerLib.Sections import SECTIONS
-
-    assert set(SECTIONS) | {"XRADiffSlicer"} == set(FORMS)
+def test_every_form_has_its_place_and_no_name_is_used_twice():
+    assert set(FORMS) == {"XRADiffSlicer", "View", *SECTIONS}
     for place in SECTIONS.values():
         assert WIDGETS[place].get("class") == "ctkCollapsibleButton" and WIDGETS[place].find("layout") is not None
-
-
-def test_no_widget_has_the_name_of_another():
-    names = [widget.get("name") for form in FORMS.values() for widget in form.iter("widget")]
-    assert len(names) == len(set(names))
+    assert len(allNames()) == len(set(allNames()))
 
 
 def test_every_widget_that_the_code_uses_is_in_a_form():
@@ -183,13 +183,13 @@ def test_every_widget_that_the_code_uses_is_in_a_form():
     for path in LIBRARY.glob("*.py"):
         text = path.read_text(encoding="utf-8")
         used |= set(re.findall(r"\bui\.(\w+)", text))
-        for stem in re.findall(r'ui, f"(\w+)\{index', text):
-            used |= {f"{stem}0", f"{stem}1"}
+        used |= {f"{name}0" for name in re.findall(r'\bwidget\("(\w+)"\)', text)}
     assert len(used) > 30
-    assert used <= set(WIDGETS)
+    assert used <= set(allNames()), used - set(allNames())
 
 
 NUMBERS = ("QDoubleSpinBox", "QSpinBox", "ctkSliderWidget")
+INPUTS = (*NUMBERS, "qMRMLNodeComboBox", "QPushButton", "QComboBox", "QCheckBox", "QToolButton", "QSlider")
 
 
 def propertyOf(widget, name):
@@ -202,10 +202,18 @@ def test_every_parameter_has_its_widget_and_the_other_way_round():
 
     from XRADiffSlicerLib.Parameters import Parameters, ViewGeometry
 
-    bound = [name for widget in WIDGETS.values() if (name := propertyOf(widget, "SlicerParameterName"))]
-    expected = {f"geometry{index}.{name}" for index in (0, 1) for name in typing.get_type_hints(ViewGeometry)}
-    expected |= set(typing.get_type_hints(Parameters)) - {"geometry0", "geometry1", "method"}
-    assert sorted(bound) == sorted(expected)
+    bound = {form: [name for w in widgetsOf(form).values() if (name := propertyOf(w, PARAMETER))] for form in FORMS}
+    rows = [numbered(name, index) for name in bound.pop("View") for index in range(MOST_VIEWS)]
+    packs = [f"geometry{index}" for index in range(MOST_VIEWS)]
+    expected = {f"{pack}.{name}" for pack in packs for name in typing.get_type_hints(ViewGeometry)}
+    expected |= set(typing.get_type_hints(Parameters)) - {*packs, "method", "methodSettings", "viewCount"}
+    assert sorted([*rows, *(name for names in bound.values() for name in names)]) == sorted(expected)
+
+
+def numbered(name, index):
+    """The parameter of a view's row as Sections names it."""
+    head, dot, member = name.partition(".")
+    return f"{head}{index}{dot}{member}"
 
 
 def test_limits_of_the_form_are_those_of_the_parameters():
@@ -217,7 +225,7 @@ def test_limits_of_the_form_are_those_of_the_parameters():
     hints |= typing.get_type_hints(Parameters, include_extras=True)
     for widget in WIDGETS.values():
         if widget.get("class") in NUMBERS:
-            parameter = propertyOf(widget, "SlicerParameterName").rpartition(".")[2]
+            parameter = propertyOf(widget, PARAMETER).rpartition(".")[2]
             limits = hints[parameter].__metadata__[0]
             shown = (float(propertyOf(widget, "minimum")), float(propertyOf(widget, "maximum")))
             assert shown == (limits.minimum, limits.maximum), parameter
@@ -225,10 +233,32 @@ def test_limits_of_the_form_are_those_of_the_parameters():
 
 def test_inputs_have_tooltips_and_numbers_have_units():
     for name, widget in WIDGETS.items():
-        if widget.get("class") in (*NUMBERS, "qMRMLNodeComboBox", "QPushButton", "QComboBox", "QCheckBox"):
+        if widget.get("class") in INPUTS:
             assert propertyOf(widget, "toolTip"), name
         if widget.get("class") == "QDoubleSpinBox":
             assert (propertyOf(widget, "suffix") or "") in ("°", "mm"), name
+
+
+def test_opening_the_panel_loads_nothing_heavy():
+    """The whole form in real Qt, its code and the list of methods, without the packages that take seconds."""
+    pytest.importorskip("PySide6.QtWidgets", reason="needs PySide6-Essentials", exc_type=ImportError)
+    import subprocess
+
+    code = f"""
+import sys; sys.path[:0] = [{str(MODULE)!r}, {str(Path(__file__).parent)!r}]
+import conftest
+from panel_stand_ins import Logic
+from qt_panel import application, makePanel, newScene
+application()
+scene = newScene()
+before = set(sys.modules)
+from XRADiffSlicerLib.Parameters import Parameters
+panel = makePanel(scene, Logic(), Parameters(scene.AddNewNodeByClass("vtkMRMLScriptedModuleNode")))
+new = {{name.partition(".")[0] for name in set(sys.modules) - before}}
+heavy = new & {{"torch", "odl", "scipy", "SimpleITK", "pydicom", "diffusers", "safetensors"}}
+assert not heavy, heavy
+"""
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=300)
 
 
 def test_screenshot_of_the_form_can_be_drawn(tmp_path):
@@ -236,7 +266,7 @@ def test_screenshot_of_the_form_can_be_drawn(tmp_path):
     import subprocess
 
     script = Path(__file__).with_name("panel_screenshot.py")
-    subprocess.run([sys.executable, str(script), str(tmp_path / "panel.png"), "dark"], check=True, timeout=120)
+    subprocess.run([sys.executable, str(script), str(tmp_path / "panel.png"), "dark"], check=True, timeout=600)
     import SimpleITK as sitk
 
     width, height = sitk.ReadImage(str(tmp_path / "panel.png")).GetSize()[:2]

@@ -55,8 +55,8 @@ def test_apply_is_possible_with_two_complete_views(ready):
 def test_geometry_of_the_node_is_shown(ready):
     pack = ready.parameters.geometry1
     assert (pack.primaryDeg, pack.sidMm, pack.rowSpacingMm, pack.columnSpacingMm) == (-38.6, 1074, 0.308, 0.308)
-    assert ready.ui.originLabel0.text == "from JSON: LAO 39.2°, CAU 7.9°"
-    assert ready.ui.originLabel1.text == "from JSON: RAO 38.6°, CRA 6.2°"
+    assert ready.ui.originLabel0.text == "LAO 39.2°, CAU 7.9° (JSON)"
+    assert ready.ui.originLabel1.text == "RAO 38.6°, CRA 6.2° (JSON)"
 
 
 def test_looking_at_a_geometry_does_not_change_it(ready):
@@ -70,7 +70,9 @@ def test_entering_a_number_keeps_it_with_the_image(ready):
     ready.parameters.geometry0.sidMm = 1100.0
     facts, origin = Geometry.factsOf(ready.parameters.view0)
     assert (facts["sid_mm"], facts["primary_deg"], origin) == (1100, 39.2, Geometry.BY_HAND)
-    assert ready.ui.originLabel0.text.startswith("by hand")
+    assert ready.ui.originLabel0.text == (
+        "LAO 39.2°, CAU 7.9°. JSON: LAO/RAO, CRA/CAU, SOD, pixel spacing; by hand: SID"
+    )
     ready.parameters.view0, mine = image("C"), ready.parameters.view0
     assert ready.parameters.geometry0.sidMm == 1074
     ready.parameters.view0 = mine
@@ -80,7 +82,7 @@ def test_entering_a_number_keeps_it_with_the_image(ready):
 def test_geometry_can_be_entered_number_by_number(panel):
     node = panel.parameters.view0 = image("A", None)
     panel.parameters.view1 = image("B")
-    assert panel.ui.originLabel0.text == "not known"
+    assert panel.ui.originLabel0.text == "Geometry not known: enter it below."
     pack = panel.parameters.geometry0
     assert all(pack.getValue(name) == value for name, value in UNKNOWN.items())
     for name, value in (("primaryDeg", 0.0), ("secondaryDeg", 30.0), ("sidMm", 1000.0), ("sodMm", 700.0)):
@@ -107,7 +109,7 @@ def test_geometry_from_a_file(ready, tmp_path):
     ready.application.file = str(path)
     ready.ui.loadGeometryButton1.clicked.emit(False)
     assert ready.parameters.geometry1.sidMm == 990
-    assert ready.ui.originLabel1.text == "from JSON: LAO 10.0°, CRA 20.0°"
+    assert ready.ui.originLabel1.text == "LAO 10.0°, CRA 20.0° (JSON)"
 
 
 def test_file_without_geometry_is_refused_in_one_line(ready, tmp_path):
@@ -131,7 +133,7 @@ def test_methods_come_from_the_registry(panel):
     assert method_spec(DEFAULT).description in panel.ui.methodDescriptionLabel.text
     panel.ui.methodSelector.currentIndexChanged.emit(0)
     assert list_methods()[0].description in panel.ui.methodDescriptionLabel.text
-    assert panel.ui.deviceLabel.text == "CPU: this method does not use a GPU"
+    assert panel.ui.deviceLabel.text == "CPU: this method does not use a GPU."
     for choice in (0, list_methods()[0].title):
         panel.parameters.method = ""
         panel.ui.methodSelector.currentIndexChanged.emit(choice)

@@ -64,7 +64,7 @@ def test_created_case_is_chosen_and_can_be_applied_at_once(panel):
     assert panel.ui.applyButton.enabled and panel.ui.createButton.text == "Create"
     assert panel.ui.statusLabel.text == "Synthetic case created and chosen as views; Apply reconstructs it."
     assert panel.ui.logTextEdit.lines == ["Synthetic right tree: RCA, PDA"]
-    assert panel.application.shown == ["truth"] and panel.ui.originLabel1.text.startswith("from JSON: RAO")
+    assert panel.application.shown == ["truth"] and panel.ui.originLabel1.text.startswith("RAO")
 
 
 def test_case_that_cannot_be_made_says_why(panel):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -69,6 +69,50 @@ class Application:
             return None
         view.SetRenderMode(view.Orthographic)
         return slicer.modules.cameras.logic().GetViewActiveCameraNode(view)
+
+    def showPicture(self, label: Any, png: bytes) -> None:
+        """Show a picture (PNG) in a label; nothing where it is empty."""
+        import qt
+
+        pixmap = qt.QPixmap()
+        if png:
+            pixmap.loadFromData(png)
+        label.setPixmap(pixmap)
+
+    def showImages(self, images: Sequence[Any]) -> None:
+        """Show each image in a slice view of its own, as far as the layout has slice views."""
+        manager = slicer.app.layoutManager()
+        if manager is None:
+            return
+        for name, image in zip(manager.sliceViewNames(), images, strict=False):
+            logic = manager.sliceWidget(name).sliceLogic()
+            composite = logic.GetSliceCompositeNode()
+            composite.SetBackgroundVolumeID(image.GetID())
+            composite.SetForegroundVolumeID(None)
+            composite.SetLabelVolumeID(None)  # the overlay of a result may lie on another image
+            logic.GetSliceNode().SetOrientationToAxial()
+            logic.FitSliceToAll()
+
+    def editSegmentation(self, segmentation: Any, image: Any) -> None:
+        """Open the Segment Editor with a segmentation on its image."""
+        slicer.util.setSliceViewerLayers(background=image, fit=False)
+        segmentation.GetDisplayNode().RemoveAllViewNodeIDs()
+        slicer.util.selectModule("SegmentEditor")
+        editor = slicer.modules.segmenteditor.widgetRepresentation().self().editor
+        editor.setSegmentationNode(segmentation)
+        editor.setSourceVolumeNode(image)
+
+    def settingWidgets(self, place: Any, rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
+        """Fill `place` with widgets for settings, see `SettingWidgets`; return them by name."""
+        from .SettingWidgets import fill
+
+        return fill(place, rows)
+
+    def setSetting(self, widget: Any, value: Any) -> None:
+        """Show `value` in a widget made by `settingWidgets`."""
+        from .SettingWidgets import show
+
+        show(widget, value)
 
     def showTable(self, view: Any, table: Any) -> None:
         """Show a table node in a qMRMLTableView."""

@@ -18,15 +18,16 @@ if TYPE_CHECKING:
 
 
 def exportViews(views: Sequence[AngiogramView], folder: Path) -> list[tuple[Path, Path]]:
-    """Write the image and the geometry of each view into `folder`; return the two paths of each."""
+    """Write the mask (the image where it has none) and the geometry of each view into `folder`; return both paths."""
     import SimpleITK as sitk
 
     files = []
     for index, view in enumerate(views):
-        pixels = np.ascontiguousarray(view.pixels)
+        image = view.pixels if view.mask is None else view.mask.astype(np.uint8) * np.uint8(255)
+        pixels = np.ascontiguousarray(image)
         suffix = ".png" if pixels.dtype in (np.uint8, np.uint16) else ".nrrd"
-        image, geometry = folder / f"view{index}{suffix}", folder / f"view{index}.json"
-        sitk.WriteImage(sitk.GetImageFromArray(pixels), str(image))
+        path, geometry = folder / f"view{index}{suffix}", folder / f"view{index}.json"
+        sitk.WriteImage(sitk.GetImageFromArray(pixels), str(path))
         taken = view.acquisition
         facts = {
             "primary_deg": taken.primary_deg,
@@ -39,7 +40,7 @@ def exportViews(views: Sequence[AngiogramView], folder: Path) -> list[tuple[Path
             "table_shift_mm": list(taken.table_shift_mm),
         }
         geometry.write_text(json.dumps(facts, indent=1), encoding="ascii")
-        files.append((image, geometry))
+        files.append((path, geometry))
     return files
 
 
@@ -85,14 +86,15 @@ def exportTruth(truth: Any, folder: Path) -> None:
     np.savez(folder / TRUTH_FILE, voxels=voxels, ijkToRas=ijkToRasOf(truth))
 
 
-def readResult(folder: Path, names: Sequence[str]) -> Contents:
-    """Read what the worker left in `folder`; views and fits get the `names`, which the files do not hold.
+def readResult(folder: Path, views: Sequence[AngiogramView]) -> Contents:
+    """Read what the worker left in `folder`; names and frames of `views`, which its files do not hold, come from here.
 
     :raises OSError, KeyError or ValueError: a file is missing or not as it should be.
     """
     contents = readContents(folder / CONTENTS_FOLDER)
-    for fit, view, name in zip(contents.facts["fits"], contents.facts["views"], names, strict=True):
-        fit["view_name"] = view["name"] = name
+    for fit, found, view in zip(contents.facts["fits"], contents.facts["views"], views, strict=True):
+        fit["view_name"] = found["name"] = view.name
+        found["frame"] = view.frame
     return contents
 
 

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import slicer
 
+from .Runs import dicomFileOf, headerOf, homeOf
+
 if TYPE_CHECKING:
     from xradiff.datatypes import Acquisition
 
@@ -17,11 +19,12 @@ FROM_DICOM, FROM_JSON, BY_HAND = "DICOM", "JSON", "hand"
 TAGS = ("0018,1510", "0018,1511", "0018,1110", "0018,1111", "0018,1164")
 
 
-def geometryOf(node: Any, given: Any = None) -> Acquisition:
+def geometryOf(node: Any, given: Any = None, frame: int | None = None) -> Acquisition:
     """Return how the image in `node` was taken.
 
     :param given: what the caller knows: an Acquisition, a mapping or a JSON file in any dialect that
       the core reads; None for what is stored on the node or in the DICOM database.
+    :param frame: of a run whose C-arm moved; None for the first.
     :raises xradiff.errors.InputError: a number is missing or impossible; says which.
     """
     from xradiff.datatypes import Acquisition
@@ -29,7 +32,7 @@ def geometryOf(node: Any, given: Any = None) -> Acquisition:
 
     if isinstance(given, Acquisition):
         return given
-    facts, _origin = factsOf(node) if given is None else (factsFrom(given), BY_HAND)
+    facts, _origin = factsOf(node, frame) if given is None else (factsFrom(given), BY_HAND)
     return acquisition_from(facts, node.GetName())
 
 
@@ -43,23 +46,49 @@ def factsFrom(given: Any) -> dict[str, Any]:
     return read_geometry_json(Path(given))
 
 
-def factsOf(node: Any) -> tuple[dict[str, Any], str]:
+def factsOf(node: Any, frame: int | None = None) -> tuple[dict[str, Any], str]:
     """Return what is known of the geometry of `node` and where it came from ("" if nothing is known).
 
     What a user has entered or loaded comes first, then the DICOM header. The facts of a segmentation
-    are those of the image it was drawn on.
+    are those of the image it was drawn on. Of several origins the one with a user in it is told; `originsOf`
+    tells them all.
     """
-    for candidate in (node, imageNodeOf(node)):
-        if candidate is not None and candidate.GetAttribute(ATTRIBUTE):
-            stored = json.loads(candidate.GetAttribute(ATTRIBUTE))
-            return stored["facts"], stored["origin"]
-    facts = _factsFromDicom(imageNodeOf(node))
-    return facts, FROM_DICOM if facts else ""
+    facts, origins = _known(node, frame or 0)
+    told = next((origin for origin in (BY_HAND, FROM_JSON, FROM_DICOM) if origin in origins.values()), "")
+    return facts, told
 
 
-def storeFacts(node: Any, facts: Mapping[str, Any], origin: str) -> None:
-    """Keep `facts` with the node, so that they are saved with the scene."""
-    node.SetAttribute(ATTRIBUTE, json.dumps({"facts": dict(facts), "origin": origin}))
+def originsOf(node: Any, frame: int | None = None) -> dict[str, str]:
+    """Return where each fact of `node` came from."""
+    return _known(node, frame or 0)[1]
+
+
+def storeFacts(node: Any, facts: Mapping[str, Any], origin: str | Mapping[str, str]) -> None:
+    """Keep `facts` with the node (of a run with its sequence), so that they are saved with the scene.
+
+    :param origin: where they come from, all of them or each.
+    """
+    home = homeOf(node)
+    before = json.loads(home.GetAttribute(ATTRIBUTE) or "{}")
+    origins = {name: origin if isinstance(origin, str) else origin[name] for name in facts}
+    moving = {"frames": before["frames"]} if "frames" in before else {}
+    home.SetAttribute(ATTRIBUTE, json.dumps({"facts": dict(facts), "origins": origins, **moving}))
+
+
+def rememberHeader(node: Any) -> None:
+    """Keep what the DICOM header says with the node: a saved scene then opens without the database."""
+    image = imageNodeOf(node)
+    if image is None or _stored(node, image):
+        return
+    run = headerOf(image)
+    perFrame = run.facts if run is not None else (_factsFromDicom(image, 0),)
+    if not perFrame[0]:
+        return
+    storeFacts(image, perFrame[0], FROM_DICOM)
+    if any(facts != perFrame[0] for facts in perFrame):
+        home = homeOf(image)
+        stored = json.loads(home.GetAttribute(ATTRIBUTE))
+        home.SetAttribute(ATTRIBUTE, json.dumps({**stored, "frames": list(perFrame)}))
 
 
 def imageNodeOf(node: Any) -> Any:
@@ -69,18 +98,41 @@ def imageNodeOf(node: Any) -> Any:
     return node.GetNodeReference(slicer.vtkMRMLSegmentationNode.GetReferenceImageGeometryReferenceRole())
 
 
-def _factsFromDicom(node: Any) -> dict[str, Any]:
-    """The five numbers as far as the header of the node's DICOM instance holds them."""
+def _known(node: Any, frame: int) -> tuple[dict[str, Any], dict[str, str]]:
+    """Facts and their origins: what is stored, completed from DICOM."""
+    image = imageNodeOf(node)
+    stored = _stored(node, image)
+    if stored is None:
+        facts = _factsFromDicom(image, frame)
+        return facts, dict.fromkeys(facts, FROM_DICOM)
+    facts, origins = dict(stored["facts"]), stored["origins"]
+    moving = stored.get("frames", [])
+    if frame < len(moving):
+        facts.update({name: value for name, value in moving[frame].items() if origins.get(name) == FROM_DICOM})
+    return facts, origins
+
+
+def _stored(node: Any, image: Any) -> dict[str, Any] | None:
+    own = node if node is not image else None  # a proxy volume's own attributes are those of the frame it shows
+    for candidate in (own, homeOf(image) if image is not None else None, image):
+        if candidate is not None and candidate.GetAttribute(ATTRIBUTE):
+            stored: dict[str, Any] = json.loads(candidate.GetAttribute(ATTRIBUTE))
+            stored.setdefault("origins", dict.fromkeys(stored["facts"], stored.get("origin", BY_HAND)))
+            return stored
+    return None
+
+
+def _factsFromDicom(image: Any, frame: int) -> dict[str, Any]:
+    """The facts in the header of the image's DICOM file; from the database's tags where the core cannot read it."""
     from xradiff.views.geometry_json import facts_from_mapping
 
-    identifiers = ((node.GetAttribute("DICOM.instanceUIDs") if node is not None else None) or "").split()
-    database = getattr(slicer, "dicomDatabase", None)
-    if not identifiers or database is None:
-        return {}
-    file = database.fileForInstance(identifiers[0])
+    file = dicomFileOf(image) if image is not None else ""
     if not file:
         return {}
-    values = {tag: database.fileValue(file, tag) for tag in TAGS}
+    run = headerOf(image)
+    if run is not None:
+        return dict(run.facts[min(frame, len(run) - 1)])
+    values = {tag: slicer.dicomDatabase.fileValue(file, tag) for tag in TAGS}
     return facts_from_mapping({tag: value for tag, value in values.items() if value}, "the DICOM header")
 
 

@@ -19,12 +19,13 @@ from typing import Any
 
 from .Exchange import exportTruth, exportViews, readResult, syntheticArguments, workerArguments
 from .Outputs import Filling, OutputNodes, fillOutputs, truthNodeOf
+from .RunLogic import RunLogic
 from .SyntheticCase import SyntheticNodes, caseOptions, loadSyntheticCase
 from .Views import nodesOf, viewsFromNodes
 from .Worker import Steps, Worker
 
 
-class ReconstructionLogic:
+class ReconstructionLogic(RunLogic):
     """Angiogram nodes in, output nodes out: in this process (scripts) or in a worker process (panel).
 
     :param launcher: starts processes; None for the one that suits where this runs (see `Launchers`).
@@ -119,7 +120,7 @@ class ReconstructionLogic:
 
         def finish() -> Steps:
             try:
-                contents = readResult(folder, [view.name for view in inputs])
+                contents = readResult(folder, inputs)
                 report = (result / "report.html").read_text(encoding="utf-8")
                 filling = Filling(contents, nodes[0], outputs, nodes, report)
                 yield from filling.steps()

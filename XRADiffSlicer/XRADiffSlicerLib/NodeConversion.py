@@ -106,16 +106,19 @@ def _grey(image: np.ndarray, name: str) -> np.ndarray:
     return colors[..., 0]
 
 
-def asDisplayed(image: np.ndarray, node: Any) -> np.ndarray:
-    """Flip the array so that it reads as an axial slice view shows it (left is patient right, top is anterior).
-
-    What is displayed, flipped so, is the array again.
-    """
+def flipsOf(node: Any) -> tuple[slice, slice]:
+    """Return what turns the array of an image into what an axial slice view shows (left is patient right, top is
+    anterior), and back."""
     matrix = vtk.vtkMatrix4x4()
     node.GetIJKToRASMatrix(matrix)
     columnsToRight = matrix.GetElement(0, 0) > 0
     rowsToAnterior = matrix.GetElement(1, 1) > 0
-    return image[:: -1 if rowsToAnterior else 1, :: -1 if columnsToRight else 1]
+    return slice(None, None, -1 if rowsToAnterior else 1), slice(None, None, -1 if columnsToRight else 1)
+
+
+def asDisplayed(image: np.ndarray, node: Any) -> np.ndarray:
+    """Flip the array so that it reads as a slice view shows it; what is displayed, flipped so, is the array again."""
+    return image[flipsOf(node)]
 
 
 def _nameOf(node: Any) -> str:
@@ -174,7 +177,11 @@ def updateSegmentationFromArray(node: Any, inside: np.ndarray, ijkToRas: np.ndar
     labelmap.AllocateScalars(vtk.VTK_UNSIGNED_CHAR, 1)
     vtk_to_numpy(labelmap.GetPointData().GetScalars())[:] = np.asarray(inside, dtype=np.uint8).ravel()
     labelmap.SetGeometryFromImageToWorldMatrix(slicer.util.vtkMatrixFromArray(ijkToRas))
+    setCoronarySegment(node, labelmap, surface)
 
+
+def setCoronarySegment(node: Any, labelmap: Any, surface: Any = None) -> None:
+    """Make `labelmap` (with its `surface`, if given) the coronary segment of `node`; its other segments stay."""
     segmentation = node.GetSegmentation()
     old = segmentation.GetSegmentIdBySegmentName(SEGMENT_NAME)
     if old:

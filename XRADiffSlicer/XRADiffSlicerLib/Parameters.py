@@ -8,6 +8,7 @@ from slicer import (
     vtkMRMLModelNode,
     vtkMRMLScalarVolumeNode,
     vtkMRMLSegmentationNode,
+    vtkMRMLSequenceNode,
     vtkMRMLTableNode,
     vtkMRMLVectorVolumeNode,
 )
@@ -16,8 +17,14 @@ from slicer.parameterNodeWrapper import WithinRange, parameterNodeWrapper, param
 
 # Slicer recognizes typing.Union with None in the last place, not the | notation.
 ViewNode = Union[  # noqa: UP007
-    vtkMRMLScalarVolumeNode, vtkMRMLVectorVolumeNode, vtkMRMLLabelMapVolumeNode, vtkMRMLSegmentationNode, None
+    vtkMRMLSequenceNode,
+    vtkMRMLScalarVolumeNode,
+    vtkMRMLVectorVolumeNode,
+    vtkMRMLLabelMapVolumeNode,
+    vtkMRMLSegmentationNode,
+    None,
 ]
+MaskNode = Union[vtkMRMLSegmentationNode, vtkMRMLLabelMapVolumeNode, None]  # noqa: UP007
 
 
 @parameterPack
@@ -32,6 +39,32 @@ class ViewGeometry:
     sodMm: Annotated[float, WithinRange(0, 3000)] = 0.0
     rowSpacingMm: Annotated[float, WithinRange(0, 10)] = 0.0
     columnSpacingMm: Annotated[float, WithinRange(0, 10)] = 0.0
+
+
+class Side(enum.Enum):
+    """Coronary side of the views; the value is the core's word."""
+
+    AUTO = "auto"
+    LEFT = "left"
+    RIGHT = "right"
+
+    def label(self) -> str:
+        """Return the words on the panel."""
+        return {"auto": _("Automatic"), "left": _("Left coronary artery"), "right": _("Right coronary artery")}[
+            self.value
+        ]
+
+
+class Device(enum.Enum):
+    """Where a method runs; the value is the core's word."""
+
+    AUTO = "auto"
+    CPU = "cpu"
+    CUDA = "cuda"
+
+    def label(self) -> str:
+        """Return the words on the panel."""
+        return {"auto": _("Automatic"), "cpu": _("CPU"), "cuda": _("CUDA (NVIDIA GPU)")}[self.value]
 
 
 class SyntheticSide(enum.Enum):
@@ -90,14 +123,28 @@ class SurfaceColoring(enum.Enum):
 class Parameters:
     """Inputs, settings and outputs of the panel.
 
-    `viewN` and `geometryN` belong together; where a geometry came from is kept on the view's node.
+    `viewN`, `maskN` and `geometryN` belong together, N from 0 to `viewCount` - 1; the view's node keeps where a
+    geometry came from and which mask belongs to which frame.
     """
 
+    viewCount: Annotated[int, WithinRange(2, 4)] = 2
     view0: ViewNode
     view1: ViewNode
+    view2: ViewNode
+    view3: ViewNode
+    mask0: MaskNode
+    mask1: MaskNode
+    mask2: MaskNode
+    mask3: MaskNode
     geometry0: ViewGeometry
     geometry1: ViewGeometry
+    geometry2: ViewGeometry
+    geometry3: ViewGeometry
+    epipolarLine: bool = False
+    side: Side = Side.AUTO
     method: str = "sparse_diffusion"
+    methodSettings: str = ""  # JSON: {method: {setting: value}} of the settings that differ from their defaults
+    device: Device = Device.AUTO
     spacingMm: Annotated[float, WithinRange(0.1, 5)] = 0.5
     calibrate: bool = True
     outputSegmentation: vtkMRMLSegmentationNode

@@ -181,8 +181,8 @@ class ResultsSection:
     def onCamera(self, *_args: Any) -> None:
         """Put the camera of the 3D view where an angiogram was seen from."""
         overlays, chosen = overlaysOf(self._segmentation()), self._camera()
-        node = self.application.cameraNode() if overlays else None
-        if node is None or chosen == FREE:
+        node = self.application.cameraNode() if overlays and chosen != FREE else None
+        if node is None:
             return
         overlay = next((found for found in overlays if found.GetID() == chosen), overlays[0])
         taken = acquisitionOf(overlay)

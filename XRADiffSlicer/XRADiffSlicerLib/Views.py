@@ -9,7 +9,9 @@ import numpy as np
 import slicer
 
 from .Geometry import geometryOf, imageNodeOf
+from .Masks import maskOf, maskPixels
 from .NodeConversion import InputNodeError, imageFromNode, maskFromSegmentation
+from .Runs import frameImage, frameOf, imageOfSequence, sequenceOf
 
 if TYPE_CHECKING:
     from xradiff.datatypes import AngiogramView
@@ -20,7 +22,7 @@ def viewsFromNodes(
 ) -> list[AngiogramView]:
     """Return one view for each node.
 
-    :param nodes: volumes, segmentations, or names of nodes in the scene.
+    :param nodes: volumes, sequences, segmentations, or names of nodes in the scene.
     :param geometry: for each node what `Geometry.geometryOf` accepts; None for what the node knows.
     :param frames: for each node the frame: of its sequence, or the slice of a volume; None for what is shown.
     :raises InputNodeError: a node cannot be used; the message says why.
@@ -39,29 +41,25 @@ def viewsFromNodes(
 
 
 def viewFromNode(node: Any, geometry: Any = None, frame: int | None = None) -> AngiogramView:
-    """Return the view, named after its node, in a volume, sequence proxy or segmentation; see `viewsFromNodes`."""
+    """Return the view, named after its node, in a volume, sequence or segmentation; see `viewsFromNodes`.
+
+    The mask that was drawn on the frame, if there is one, is the view's mask.
+    """
     from xradiff.datatypes import AngiogramView
 
     name = node.GetName()
-    acquisition = geometryOf(node, geometry)
     if node.IsA("vtkMRMLSegmentationNode"):
-        return AngiogramView(name, maskFromSegmentation(node).astype(np.uint8) * 255, acquisition)
-    browser, sequence = _sequenceOf(node)
-    if sequence is None:
-        return AngiogramView(name, imageFromNode(node, frame), acquisition, frame=frame or 0)
-    shown = browser.GetSelectedItemNumber()
-    if frame is None or frame == shown:
-        return AngiogramView(name, imageFromNode(node), acquisition, frame=shown)
-    if not 0 <= frame < sequence.GetNumberOfDataNodes():
-        raise InputNodeError(f"{node.GetName()} has frames 0 to {sequence.GetNumberOfDataNodes() - 1}, got {frame}")
-    return AngiogramView(name, imageFromNode(sequence.GetNthDataNode(frame)), acquisition, frame=frame)
-
-
-def _sequenceOf(node: Any) -> tuple[Any, Any]:
-    """The sequence browser that drives `node` and the sequence behind it, or two times None."""
-    sequences = getattr(slicer.modules, "sequences", None)
-    browser = sequences.logic().GetFirstBrowserNodeForProxyNode(node) if sequences is not None else None
-    return (browser, browser.GetSequenceNode(node)) if browser is not None else (None, None)
+        return AngiogramView(name, maskFromSegmentation(node).astype(np.uint8) * 255, geometryOf(node, geometry))
+    image = imageOfSequence(node) if node.IsA("vtkMRMLSequenceNode") else node
+    isRun = sequenceOf(image)[1] is not None
+    chosen = frame if frame is not None else frameOf(image)
+    acquisition = geometryOf(image, geometry, chosen)
+    pixels = frameImage(image, chosen) if isRun else imageFromNode(image, frame)
+    drawn = maskOf(image, chosen)
+    mask = maskPixels(drawn) if drawn is not None else None
+    if mask is not None and mask.shape != pixels.shape:
+        raise InputNodeError(f"{name} has {pixels.shape} pixels and its mask {mask.shape}; they must be the same")
+    return AngiogramView(name, pixels, acquisition, mask=mask, frame=chosen)
 
 
 def nodesOf(views: Sequence[Any]) -> list[Any]:

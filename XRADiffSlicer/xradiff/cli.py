@@ -18,6 +18,7 @@ from .benchmark.segmentation import add_parser as add_segmentation_evaluation
 from .console import emit_json, progress_reporter
 from .errors import Cancelled, XRADiffError
 from .masks.command import add_parser as add_segmentation
+from .masks.frames_command import add_parser as add_frame_choice
 from .progress import Progress
 from .reconstruction.info_command import add_parsers as add_information
 from .reconstruction.weights_command import add_parser as add_weights
@@ -84,6 +85,7 @@ def _parser() -> argparse.ArgumentParser:
 
     _progress_options(add_segmentation(commands))
     _progress_options(add_segmentation_evaluation(commands))
+    _progress_options(add_frame_choice(commands))
     _progress_options(add_training(commands))
     _progress_options(add_weights(commands))
     _progress_options(add_benchmark(commands))

@@ -22,9 +22,20 @@ def setting(
     maximum: float | None = None,
     choices: tuple[str, ...] = (),
     unit: str = "",
+    basic: bool = False,
 ) -> Any:
-    """Declare one field of a config dataclass: its default, one sentence, and what it accepts."""
-    metadata = {"meaning": meaning, "minimum": minimum, "maximum": maximum, "choices": choices, "unit": unit}
+    """Declare one field of a config dataclass: its default, one sentence, what it accepts, and whether all see it.
+
+    A `basic` setting is one that a user of the method is likely to change; a form shows it first.
+    """
+    metadata = {
+        "meaning": meaning,
+        "minimum": minimum,
+        "maximum": maximum,
+        "choices": choices,
+        "unit": unit,
+        "basic": basic,
+    }
     return dataclasses.field(default=default, metadata=metadata)
 
 

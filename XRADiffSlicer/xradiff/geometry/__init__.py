@@ -2,13 +2,14 @@
 
 from .camera import Camera, camera_of
 from .carm import detector_axes
-from .epipolar import epipolar_line, ray_gap_mm, triangulate, view_separation_deg
+from .epipolar import epipolar_line, line_in_image, ray_gap_mm, triangulate, view_separation_deg
 
 __all__ = [
     "Camera",
     "camera_of",
     "detector_axes",
     "epipolar_line",
+    "line_in_image",
     "ray_gap_mm",
     "triangulate",
     "view_separation_deg",

@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from ..errors import InputError
 from .camera import Camera
 
-__all__ = ["epipolar_line", "epipolar_normal", "ray_gap_mm", "triangulate", "view_separation_deg"]
+__all__ = ["epipolar_line", "epipolar_normal", "line_in_image", "ray_gap_mm", "triangulate", "view_separation_deg"]
 
 Array = NDArray[np.float64]
 
@@ -50,6 +50,30 @@ def epipolar_line(a: Camera, b: Camera, pixel_a: ArrayLike) -> Array:
     line = np.stack([l_row, l_column, constant], axis=-1)
     unit: Array = line / np.hypot(l_row, l_column)[..., None]
     return unit
+
+
+def line_in_image(line: ArrayLike, shape: tuple[int, int]) -> Array | None:
+    """Return the two ends (2, 2) of the part of a line that lies in an image, None where it passes the image.
+
+    Args:
+        line: (3,) as `epipolar_line` gives it.
+        shape: rows and columns; the image reaches half a pixel beyond the centres of its outer pixels.
+
+    Returns:
+        (row, column) of both ends, by growing column (by growing row where the line is upright).
+    """
+    normal, constant = np.asarray(line, dtype=np.float64)[:2], float(np.asarray(line)[2])
+    along, foot = np.array([-normal[1], normal[0]]), -constant * normal
+    along = along if (along[1], along[0]) > (0, 0) else -along
+    low, high = -np.inf, np.inf
+    for axis in (0, 1):
+        if abs(along[axis]) < 1e-12:
+            if not -0.5 <= foot[axis] <= shape[axis] - 0.5:
+                return None
+            continue
+        ends = sorted((edge - foot[axis]) / along[axis] for edge in (-0.5, shape[axis] - 0.5))
+        low, high = max(low, ends[0]), min(high, ends[1])
+    return foot + np.outer([low, high], along) if low < high else None
 
 
 def ray_gap_mm(a: Camera, b: Camera, pixel_a: ArrayLike, pixel_b: ArrayLike) -> Array:

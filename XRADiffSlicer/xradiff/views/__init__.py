@@ -4,8 +4,11 @@ The parts are loaded when they are first used: geometry alone needs neither pydi
 application would feel.
 """
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ..lazy import loads_on_demand
 
 if TYPE_CHECKING:
     from .geometry_json import acquisition_from, read_geometry_json
@@ -26,21 +29,7 @@ __all__ = [
     "view_of",
 ]
 
-_PARTS = {
-    "acquisition_from": "geometry_json",
-    "read_geometry_json": "geometry_json",
-    "Opening": "opening",
-    "opening_of": "opening",
-    "read_view": "read",
-    "AngiogramRun": "run",
-    "read_run": "run",
-    "view_of": "run",
-    "check_runs": "together",
-}
-
-
-def __getattr__(name: str) -> Any:
-    """Load the part that holds `name`."""
-    if name not in _PARTS:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f".{_PARTS[name]}", __name__), name)
+_HOMES = {"check_runs": "together", "read_view": "read", "Opening": "opening", "opening_of": "opening"}
+_HOMES |= dict.fromkeys(("acquisition_from", "read_geometry_json"), "geometry_json")
+_HOMES |= dict.fromkeys(("AngiogramRun", "read_run", "view_of"), "run")
+__getattr__ = loads_on_demand(__name__, _HOMES)

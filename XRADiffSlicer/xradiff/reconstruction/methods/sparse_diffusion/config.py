@@ -20,7 +20,7 @@ class SparseDiffusionConfig:
         "there, else sparse_diffusion_both.",
     )
     steps: int = setting(1, "Number n of denoising steps.", minimum=1, maximum=1000)
-    samples: int = setting(1, "Number of samples that are drawn and averaged.", minimum=1, maximum=64)
+    samples: int = setting(1, "Number of samples that are drawn and averaged.", minimum=1, maximum=64, basic=True)
     guidance: float = setting(
         1.0, "Guidance scale gamma: 1 is without guidance, more follows the views closer.", minimum=0, maximum=100
     )
@@ -29,6 +29,7 @@ class SparseDiffusionConfig:
         "How often each step is pushed towards a vessel on the ray of every pixel of the masks; 0 is not at all.",
         minimum=0,
         maximum=1000,
+        basic=True,
     )
     tolerance_mm: str = setting(
         "auto",
@@ -42,6 +43,7 @@ class SparseDiffusionConfig:
         minimum=0,
         maximum=30,
         unit="mm",
+        basic=True,
     )
     precision: str = setting(
         "auto",

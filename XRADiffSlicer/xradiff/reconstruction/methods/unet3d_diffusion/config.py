@@ -23,7 +23,11 @@ class Unet3dDiffusionConfig:
         "there, else unet3d_diffusion_both.",
     )
     steps: int = setting(
-        -1, "Number n of denoising steps; -1: as the weights recommend (published: 10).", minimum=-1, maximum=1000
+        -1,
+        "Number n of denoising steps; -1: as the weights recommend (published: 10).",
+        minimum=-1,
+        maximum=1000,
+        basic=True,
     )
     guidance: float = setting(
         -1.0,
@@ -31,8 +35,9 @@ class Unet3dDiffusionConfig:
         "(published: 7.5).",
         minimum=-1,
         maximum=100,
+        basic=True,
     )
-    samples: int = setting(1, "Number of samples that are drawn and averaged.", minimum=1, maximum=64)
+    samples: int = setting(1, "Number of samples that are drawn and averaged.", minimum=1, maximum=64, basic=True)
     quantile: float = setting(
         -1.0,
         "Fraction delta of all voxels that get a probability below 0.5 (eq. 4); 0 takes the network's values as "

@@ -1,0 +1,32 @@
+"""Which slice view shows which image. All angiograms lie in the same plane; only their views tell them apart."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import slicer
+
+
+def compositesBySlice() -> dict[str, Any]:
+    """Return the composite node of each slice view by the slice node's ID."""
+    scene = slicer.mrmlScene
+    composites = scene.GetNodesByClass("vtkMRMLSliceCompositeNode")
+    found = {}
+    for index in range(composites.GetNumberOfItems()):
+        composite = composites.GetItemAsObject(index)
+        sliceNode = scene.GetNodeByID(f"vtkMRMLSliceNode{composite.GetLayoutName()}")
+        if sliceNode is not None:
+            found[sliceNode.GetID()] = composite
+    return found
+
+
+def shows(composite: Any, image: Any) -> bool:
+    """Return whether the slice view of a composite node shows `image`; no composite node shows nothing."""
+    return composite is not None and image is not None and composite.GetBackgroundVolumeID() == image.GetID()
+
+
+def showOnlyOver(display: Any, image: Any) -> None:
+    """Show what has this display node only in the slice views that show `image`; in all where none does."""
+    slices = [name for name, composite in compositesBySlice().items() if shows(composite, image)]
+    if list(display.GetViewNodeIDs()) != slices:
+        display.SetViewNodeIDs(slices)
