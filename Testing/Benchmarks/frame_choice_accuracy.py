@@ -152,6 +152,7 @@ def main() -> None:
         f"Frames of two runs at the same heart phase, {given.image_px} x {given.image_px}, 15 frames/s",
         COLUMNS,
         [row.cells() for row in rows.values()],
+        script=f"frame_choice_accuracy.py --cases {given.cases} --image-px {given.image_px} --seed {given.seed}",
     )
 
 

@@ -2,7 +2,7 @@
 
     PYTHONPATH=XRADiffSlicer python Testing/Benchmarks/raw_run_reconstruction.py --cases 20
 
-Each case: a generated tree on a beating heart, seen by two runs of 20 frames at 15 frames/s from angles of clinical
+Each case: a generated tree on a beating heart, seen by two runs of 36 frames at 15 frames/s from angles of clinical
 practice, with body, catheter, noise, blur and ECG, written as XA DICOM and read again. The frames are chosen as
 `reconstruct --view A.dcm --view B.dcm` does. Perfect masks are the projections of the tree inside the collimator as it
 was in those frames, so both sides carry the same mismatch of heart phase. The patient does not breathe and the table
@@ -37,7 +37,7 @@ from xradiff.synthetic.motion import moved_tree
 from xradiff.synthetic.motion.between_views import draw_view_motions
 from xradiff.synthetic.tubes import occupancy, silhouette, tubes_of
 
-FRAMES, SPACING_MM, DARK = 20, 0.5, 0.04
+FRAMES, SPACING_MM, DARK = 36, 0.5, 0.04
 CONTRASTS = {"low (10 % at 2 mm)": 0.055, "usual (20 % at 2 mm)": 0.11, "high (30 % at 2 mm)": 0.18}
 COLUMNS = (
     "side", "contrast", "masks", "calibration", "cases", "refused", "mask Dice",
