@@ -8,7 +8,7 @@ from __future__ import annotations
 import sys
 
 from qt_panel import application, grab, makePanel, newScene
-from qt_widgets import darken
+from qt_widgets import MODULE, darken
 
 WIDTH = 460
 
@@ -32,7 +32,9 @@ def main(path: str, style: str = "light") -> None:
     print(panel.ui.statusLabel.text())
     panel.installation.fill()
     for index in range(2):
-        panel.ui.__dict__[f"geometryGroupBox{index}"].setCollapsed(index > 0)
+        getattr(panel.ui, f"geometryGroupBox{index}").setCollapsed(index > 0)
+    for label in (panel.ui.packagesLabel, panel.ui.weightsLabel):
+        label.setText(label.text().replace(str(MODULE), "...").replace(sys.prefix, "..."))
     grab(panel.form, WIDTH, path)
 
 
