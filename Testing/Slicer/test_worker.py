@@ -151,6 +151,7 @@ def test_steps_after_the_process_can_be_cancelled(tmp_path):
 
     run.worker._onSuccess = success
     while len(done) < 3:
+        assert not run.failures
         run.worker._launcher.pump()
         time.sleep(0.005)
     assert run.worker.running and run.worker.state is worker.State.FINISHING
