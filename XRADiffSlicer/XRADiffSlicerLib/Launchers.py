@@ -91,7 +91,7 @@ class ThreadLauncher:
         timer.start()
 
     def pump(self) -> None:
-        while not self._events.empty():
+        for _ in range(self._events.qsize()):  # what an event adds waits for the next call, or this might never end
             self._events.get()()
 
 
