@@ -3,7 +3,7 @@
     PYTHONPATH=XRADiffSlicer python Testing/Benchmarks/method_comparison.py WORK
 
 Exact masks and geometry, two views, no motion, no calibration. WORK keeps cases and finished runs: the same command
-goes on. A second WORK gives the same metrics to the digit (`cases.csv`; times and memory differ).
+goes on.
 """
 
 from __future__ import annotations

@@ -12,7 +12,7 @@ __all__ = ["SparseDiffusionConfig"]
 
 @dataclass(frozen=True)
 class SparseDiffusionConfig:
-    """Settings of the method; the defaults are those that measured best within the time (README.md)."""
+    """Settings of the method; what was measured of them is in README.md."""
 
     weights: str = setting(
         "auto",
