@@ -18,7 +18,7 @@ from .tables import KERNEL, SLOTS, Level
 
 __all__ = ["CaseNorm", "DownSample", "SubmanifoldConv", "UpSample"]
 
-CHUNK = 1 << 14
+CHUNK = 1 << 11
 """Rows at a time: what is gathered for them stays in the processor's cache or costs a GPU little memory."""
 GPU_CHUNK = 1 << 18
 LEAST_CHUNK = 16
