@@ -95,6 +95,18 @@ def test_runs_are_paired_within_a_frame_at_end_diastole_and_well_filled(cases, c
             assert choice.phase_source in choice.reason and "matched with 1 other run" in choice.reason
 
 
+def test_frames_of_a_run_that_ends_soon_after_it_is_filled_are_filled(tmp_path):
+    """20 frames hold one heart cycle: end-diastole comes before the tree is filled, and waits."""
+    for number in (0, 10):
+        case = draw_case(CaseOptions(frames=20, image_px=PX, motion="heart", poses="clinical"), 5077, number)
+        paths = [write_xa(run, tmp_path / f"{k}.dcm", number, k) for k, run in enumerate(case.runs)]
+        choices = choose_frames([read_run(path, name=path.stem) for path in paths])
+        assert mismatch_frames(choices, case.runs) <= 1
+        for choice, truth in zip(choices, case.runs, strict=True):
+            filled = truth.masks.sum(axis=(1, 2))
+            assert filled[choice.frame] > 0.85 * filled.max()
+
+
 def test_phase_by_motion_is_the_true_phase(cases, chosen):
     for (_, truths), choices in zip(cases, chosen[False], strict=True):
         for choice, truth in zip(choices, truths, strict=True):
@@ -202,10 +214,20 @@ def test_onsets_are_those_of_the_descent():
 
 def test_curve_does_not_depend_on_where_vessels_are():
     maps = np.random.default_rng(0).random((6, 40, 40)).astype(np.float32) * 0.01
-    for k, level in enumerate((0, 0.2, 1, 1, 0.2, 0)):
+    for k, level in enumerate((0, 0, 1, 1, 1, 0)):
         maps[k, 5 * k : 5 * k + 3] += level
     curve = contrast_curve(maps)
-    assert curve[2] == pytest.approx(curve[3], rel=0.02) and curve[0] < 0.2
+    assert curve[3] == 1 and curve[2] == pytest.approx(curve[4], rel=0.02) and curve[0] < 0.02
+
+
+def test_curve_is_the_filled_area_and_has_no_floor_of_noise():
+    noise = np.abs(np.random.default_rng(0).normal(size=(12, 64, 64))).astype(np.float32)
+    for deep in (20.0, 40.0):  # a darker vessel is not a fuller one
+        maps = noise.copy()
+        maps[4:8, :6] += deep
+        maps[8:, :12] += 20.0
+        curve = contrast_curve(maps)
+        np.testing.assert_allclose(curve[[2, 5, 6, 10]], [0, 0.5, 0.5, 1], atol=0.02)
 
 
 def test_maps_are_small_and_see_no_border(still_run):

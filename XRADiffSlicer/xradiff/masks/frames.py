@@ -23,8 +23,8 @@ END_DIASTOLE = 0.98  # share of the heart cycle since the R wave: just before th
 FILLED = 0.65  # of the best frame's contrast: what is good enough
 _EMPTY = 0.35  # below, the vessels are too faint to follow their motion
 # what costs as much as half a frame of mismatch, which cannot be avoided:
-_LATE = 0.1  # this share of the heart cycle away from end-diastole
-_FAINT = 0.2  # this much less contrast than in the best frame
+_LATE = 0.2  # this share of the heart cycle away from end-diastole
+_FAINT = 0.1  # this much less contrast than in the best frame
 
 
 @dataclass(frozen=True, eq=False)
