@@ -52,13 +52,6 @@ CALIBRES_MM = (0.0, 1.0, 1.5, 2.5, np.inf)  # diameters
 CALIBRE_COLUMNS = (
     "contrast", "diameter", "runs", "share of the vessel pixels", "Dice: mean (least)", "clDice: mean (least)",
 )  # fmt: skip
-    "contrast",
-    "diameter",
-    "runs",
-    "share of the vessel pixels",
-    "Dice: mean (least)",
-    "clDice: mean (least)",
-)
 COLUMNS = (
     "contrast", "the run", "method", "cases", "Dice: mean (least)", "clDice: mean (least)",
     "Dice above 1 mm: mean (least)",

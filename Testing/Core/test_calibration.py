@@ -9,7 +9,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from xradiff.calibration import Landmarks, calibrate, read_landmarks
-from xradiff.calibration.closed_form import Gaps, solve_shifts
+from xradiff.calibration.closed_form import PRIOR_MM, Gaps, held_back, solve_shifts
 from xradiff.calibration.frame import pair_frame, ray_normals
 from xradiff.calibration.frontier import frontier_points
 from xradiff.calibration.outline import trace_outline
@@ -19,6 +19,7 @@ from xradiff.errors import InputError
 from xradiff.geometry import camera_of
 from xradiff.geometry.epipolar import epipolar_normal
 from xradiff.synthetic import CorruptionOptions, corrupt_mask, random_tubes, silhouette
+from xradiff.synthetic.tubes import Tube, TubeTree
 
 ANGLES = {"right": ((40.0, -8.0), (-39.0, 6.0)), "left": ((45.0, -25.0), (-30.0, 25.0))}
 ZERO = np.zeros(3)
@@ -126,6 +127,28 @@ def test_closed_form_reaches_the_known_accuracy(count, limit_mm):
     assert np.sqrt(np.mean(np.square(errors))) < 1.2 * limit_mm
 
 
+def test_what_two_views_hardly_tell_is_held_back_and_the_rest_is_not():
+    """Well known: n. Half known: m. Not known: b, which the prior of 10 mm alone holds."""
+    n, known = np.array([0.0, 0, 1]), np.diag([PRIOR_MM**2, 3.0**2, 0.1**2])
+    still = held_back(np.array([4.0, 6.0, 0.05]), known, n)
+    assert np.abs(still[:2]).max() < 0.1 and still[2] == pytest.approx(0.05)
+    breathed = held_back(np.array([4.0, 6.0, 12.0]), known, n)
+    assert breathed[2] == pytest.approx(12) and 4 < breathed[1] < 6 and breathed[0] < breathed[1]
+
+
+@pytest.mark.parametrize("side", ["right", "left"])
+def test_a_heart_of_another_size_is_not_shifted_along_the_epipolar_planes(side):
+    """A tree that is 0.6 % smaller in the second view looks like one 6 mm away along m."""
+    for seed in range(3):
+        tree = random_tubes(side, np.random.default_rng(seed))
+        views = views_of(tree, ANGLES[side], (ZERO, ZERO))
+        middle = tree.points().mean(axis=0)
+        small = TubeTree(tuple(Tube(middle + 0.994 * (t.points_lps_mm - middle), t.radii_mm) for t in tree.tubes))
+        views[1] = views[1].with_mask(silhouette(small, camera_of(views[1])))
+        shift = np.asarray(calibrate(views, mode="shift").corrections[0].shift_lps_mm)
+        assert np.linalg.norm(shift) < 1.0
+
+
 def without_common_scale(cameras, rest):
     """Return displacements (V, 3) less their part in proportion to S_k - S_0, which no view can tell."""
     scale = np.array([c.source - cameras[0].source for c in cameras])
@@ -203,7 +226,7 @@ def test_corrected_view_reprojects_the_reference_tree():
     views = views_of(tree, ANGLES["left"], (ZERO, truth))
     corrected = calibrate(views).views[1]
     again = silhouette(tree, camera_of(corrected))
-    assert (again & views[1].mask).sum() > 0.8 * views[1].mask.sum()
+    assert (again & views[1].mask).sum() > 0.7 * views[1].mask.sum()  # 1 mm within the epipolar planes moves it
     unmoved = silhouette(tree, camera_of(views[1]))
     assert (unmoved & views[1].mask).sum() < 0.5 * views[1].mask.sum()
 

@@ -103,8 +103,8 @@ def _scene(views: tuple[AngiogramView, ...], landmarks: Landmarks | None) -> Sce
 def _refusal(scene: Scene, estimate: ShiftEstimate, before: Consistency, mode: str) -> str:
     """Return why the estimate must not be used; empty when it may."""
     after = estimate.consistency
-    if after.agreement < _LEAST_AGREEMENT:
-        return f"kept: the masks have too little in common (agreement {after.agreement:.2f})"
+    if estimate.agreement < _LEAST_AGREEMENT:
+        return f"kept: the masks have too little in common (agreement {estimate.agreement:.2f})"
     if after.score < _LEAST_GAIN * before.score:
         return f"kept: no shift is clearly more consistent (score {before.score:.3f}, best {after.score:.3f})"
     if mode == "auto" and not _significant(scene, estimate):

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from ..geometry.epipolar import epipolar_normal
 from ..progress import Progress
-from .closed_form import PRIOR_MM, Gaps, ShiftSolution, solve_shifts
+from .closed_form import PRIOR_MM, Gaps, ShiftSolution, held_back, solve_shifts
 from .evidence import Consistency
 from .frame import ray_normals
 from .scene import Scene
@@ -20,6 +21,7 @@ Array = NDArray[np.float64]
 _POOL_GATE_MM = 1.0
 _RIVAL_MM = 1.0  # another peak counts as a rival when it lies this far away
 _RIVAL_SHARE = 0.9
+_HELD_SHARE = 0.6  # of the score must stay without what two views can hardly tell
 _GAP_SD_MM = 0.25  # least SD of a gap when the uncertainty is stated; false matches hide in smaller ones
 
 
@@ -28,9 +30,11 @@ class ShiftEstimate:
     """The most consistent displacements found.
 
     Attributes:
-        shifts_mm: (V, 3) further displacement of the patient in each view, LPS; view 0 stays.
-        covariance: (3 (V - 1), 3 (V - 1)) in mm^2, prior included.
+        shifts_mm: (V, 3) further displacement of the patient in each view, LPS; view 0 stays. Of two views, what they
+            hardly tell is held back, see `held_back`.
+        covariance: (3 (V - 1), 3 (V - 1)) in mm^2 of what the masks tell, with a prior of 10 mm along each axis.
         consistency: at these displacements.
+        agreement: of the frontier points before anything was held back: whether the masks have enough in common.
         curves: the vote of each searched pair of views.
         notes: what a reader should know, one sentence each.
     """
@@ -38,6 +42,7 @@ class ShiftEstimate:
     shifts_mm: Array
     covariance: Array
     consistency: Consistency
+    agreement: float
     curves: dict[tuple[int, int], VoteCurve]
     notes: tuple[str, ...]
 
@@ -66,7 +71,9 @@ def estimate_shifts(scene: Scene, progress: Progress) -> ShiftEstimate:
         progress(0.8, "combining the pairs of views")
         best = _combined(scene, found)
     covariance = _stated_covariance(best.solution, len(scene.cameras))
-    return ShiftEstimate(best.shifts_mm, covariance, best.consistency, curves, tuple(notes))
+    held = _held(scene, best) if len(scene.cameras) == 2 else best
+    agreement = best.consistency.agreement
+    return ShiftEstimate(held.shifts_mm, covariance, held.consistency, agreement, curves, tuple(notes))
 
 
 def _pair_candidates(scene: Scene) -> tuple[list[_Candidate], VoteCurve | None]:
@@ -87,6 +94,16 @@ def _refined(scene: Scene, start_mm: Array) -> _Candidate:
     """Return the candidate that refinement reaches from `start_mm` (V, 3)."""
     shifts, solution = scene.refine(start_mm)
     return _Candidate(shifts, solution, scene.consistency(shifts))
+
+
+def _held(scene: Scene, found: _Candidate) -> _Candidate:
+    """Return the candidate for two views without what they can hardly tell; `found` where they clearly tell it."""
+    if found.solution is None:
+        return found
+    n = epipolar_normal(*scene.cameras)
+    shifts = np.stack([np.zeros(3), held_back(found.shifts_mm[1], found.solution.covariance, n)])
+    held = _Candidate(shifts, found.solution, scene.consistency(shifts))
+    return held if held.consistency.score >= _HELD_SHARE * found.consistency.score else found
 
 
 def _combined(scene: Scene, found: dict[tuple[int, int], _Candidate]) -> _Candidate:
