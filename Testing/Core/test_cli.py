@@ -94,6 +94,7 @@ def test_views_that_the_result_does_not_explain_are_named(capsys, tmp_path, ball
     code, text, error = call(capsys, "reconstruct", *words)
     assert code == 0, error
     assert "view 0: the result explains only" in text and "view 1: the result explains" not in text
+    assert "has no counterpart in the other views" in text and "left vessels out" not in text
 
 
 def test_a_changed_input_is_not_replayed(capsys, tmp_path, ball):

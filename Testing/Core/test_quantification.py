@@ -18,6 +18,7 @@ from xradiff.quantification import (
     point_distances,
     precision,
     reprojection_fit,
+    shares_with_counterpart,
     summarise,
     surface_voxels,
 )
@@ -140,3 +141,14 @@ def test_summary_of_two_blocks():
     assert summary.volume_mm3 == 4.0
     assert summary.extent_mm == (5.5, 1.0, 1.5)
     assert summary.centre_lps_mm == (1 + 3.0, 2 + 1.25, 3 + 2.0)
+
+
+def test_a_vessel_that_another_view_does_not_show_has_no_counterpart(sphere_views):
+    views = sphere_views(radius_mm=10.0)
+    assert shares_with_counterpart(views, 0.0) == (1.0, 1.0)
+    mask = views[0].mask.copy()
+    mask[:8] = True  # far above the sphere's epipolar planes
+    extra = mask.sum() - views[0].mask.sum()
+    shares = shares_with_counterpart([views[0].with_mask(mask), views[1]], 0.0)
+    assert shares[0] == pytest.approx(1 - extra / mask.sum(), abs=0.01) and shares[1] == 1.0
+    assert shares_with_counterpart([views[0].with_mask(mask), views[1]], 200.0) == (1.0, 1.0)

@@ -23,7 +23,7 @@ from .masks import SIDES, SideFinding, find_side, with_masks
 from .postprocess import PostprocessConfig, postprocess, surface_field
 from .progress import Progress, silent, stage
 from .provenance import Stopwatch, describe_view, machine, now, versions
-from .quantification import ReprojectionFit, VolumeSummary, reprojection_fit, summarise
+from .quantification import ReprojectionFit, VolumeSummary, reprojection_fit, shares_with_counterpart, summarise
 from .reconstruction.interface import ReconstructionInputs, check_separation
 from .reconstruction.registry import chosen_method, config_class, load_method
 from .reconstruction.segment_of_interest import MarkedPoints, VesselOfInterest, restrict_to_vessel
@@ -33,6 +33,7 @@ from .surface import surface_of
 __all__ = ["Reconstruction", "reconstruct", "save"]
 
 EXPLAINED = 0.9  # less coverage of a mask is worth a warning
+LEFT_OUT = 0.03  # of a mask that could be explained and is not
 
 
 @dataclass(frozen=True, eq=False)
@@ -138,6 +139,7 @@ def reconstruct(
         surface = surface_of(surface_field(result.volume, segmentation), progress=stage(progress, 0.8, 0.9))
     with watch.measure("reprojection"):
         fits = tuple(reprojection_fit(view, segmentation) for view in seen)
+    poor = _poor_fits(fits, seen, calibration.tolerance_mm)
     progress(1.0, "reconstructed")
     asked = {"side": side, "calibrate": calibrate_mode, "spacing_mm": spacing_mm, "device": device, "seed": seed}
     return Reconstruction(
@@ -148,7 +150,7 @@ def reconstruct(
         surface=surface,
         fits=fits,
         summary=summarise(segmentation),
-        warnings=_told(warnings, calibration.notes, segment, result.notes, _poor_fits(fits, spacing_mm)),
+        warnings=_told(warnings, calibration.notes, segment, result.notes, poor),
         method=spec,
         settings=asked | _replayable(config, postprocessing, given, landmarks) | _recorded(found, segment_of_interest),
         provenance=_provenance(watch, chosen, seed),
@@ -187,14 +189,25 @@ def _recorded(found: SideFinding | None, marked: MarkedPoints | None) -> dict[st
     return side | {"segment_of_interest": points}
 
 
-def _poor_fits(fits: Sequence[ReprojectionFit], spacing_mm: float) -> list[str]:
-    """A sentence for each view that the result does not explain."""
-    return [
-        f"{fit.view_name}: the result explains only {fit.coverage:.0%} of the mask; the geometry or the masks do not "
-        f"belong together, the patient moved, or the voxels ({spacing_mm:g} mm) are too coarse for the vessels"
-        for fit in fits
-        if fit.coverage < EXPLAINED
-    ]
+def _poor_fits(fits: Sequence[ReprojectionFit], views: Sequence[AngiogramView], reach_mm: float) -> list[str]:
+    """A sentence for each view that the result does not explain, and whether any result could."""
+    poor = [number for number, fit in enumerate(fits) if fit.coverage < EXPLAINED]
+    possible = shares_with_counterpart(views, reach_mm) if poor else ()
+    sentences = []
+    for number in poor:
+        sentence = f"{fits[number].view_name}: the result explains only {fits[number].coverage:.0%} of the mask"
+        if possible[number] < EXPLAINED:
+            sentence += (
+                f"; {1 - possible[number]:.0%} has no counterpart in the other views: the vessels lie outside of "
+                "their images or masks there, geometry and masks do not belong together, or the patient moved"
+            )
+        if possible[number] - fits[number].coverage > LEFT_OUT:
+            sentence += (
+                f"; {possible[number]:.0%} has a counterpart in the other views: the method left vessels out, or its "
+                "voxels are too coarse for them; see where the overlay shows them missing"
+            )
+        sentences.append(sentence)
+    return sentences
 
 
 def _replayable(

@@ -21,7 +21,6 @@ Array = NDArray[np.float64]
 _POOL_GATE_MM = 1.0
 _RIVAL_MM = 1.0  # another peak counts as a rival when it lies this far away
 _RIVAL_SHARE = 0.9
-_HELD_SHARE = 0.6  # of the score must stay without what two views can hardly tell
 _GAP_SD_MM = 0.25  # least SD of a gap when the uncertainty is stated; false matches hide in smaller ones
 
 
@@ -49,11 +48,15 @@ class ShiftEstimate:
 
 @dataclass(frozen=True, eq=False)
 class _Candidate:
-    """A refined displacement of every view and what the masks say about it."""
+    """A refined displacement of every view and what the masks say about it.
+
+    `agreement` is that before anything was held back: the evidence that the masks show one tree.
+    """
 
     shifts_mm: Array
     solution: ShiftSolution | None
     consistency: Consistency
+    agreement: float
 
 
 def estimate_shifts(scene: Scene, progress: Progress) -> ShiftEstimate:
@@ -61,7 +64,7 @@ def estimate_shifts(scene: Scene, progress: Progress) -> ShiftEstimate:
     found, curves, notes = {}, {}, []
     for count, pair in enumerate(scene.pairs):
         progress(0.8 * count / len(scene.pairs), f"searching the shift between views {pair[0]} and {pair[1]}")
-        candidates, curve = _pair_candidates(scene.only(pair))
+        candidates, curve = _pair_candidates(scene.only(pair), alone=len(scene.cameras) == 2)
         found[pair] = candidates[0]
         if curve is not None:
             curves[pair] = curve
@@ -71,39 +74,35 @@ def estimate_shifts(scene: Scene, progress: Progress) -> ShiftEstimate:
         progress(0.8, "combining the pairs of views")
         best = _combined(scene, found)
     covariance = _stated_covariance(best.solution, len(scene.cameras))
-    held = _held(scene, best) if len(scene.cameras) == 2 else best
-    agreement = best.consistency.agreement
-    return ShiftEstimate(held.shifts_mm, covariance, held.consistency, agreement, curves, tuple(notes))
+    return ShiftEstimate(best.shifts_mm, covariance, best.consistency, best.agreement, curves, tuple(notes))
 
 
-def _pair_candidates(scene: Scene) -> tuple[list[_Candidate], VoteCurve | None]:
-    """Return the candidates for two views, best first, and the vote (None where landmarks decide)."""
+def _pair_candidates(scene: Scene, alone: bool) -> tuple[list[_Candidate], VoteCurve | None]:
+    """Return the candidates for two views, best first, and the vote (None where landmarks decide).
+
+    What two views can hardly tell is held back where they are `alone`, with no third view that tells it.
+    """
     zero = np.zeros((2, 3))
     if scene.landmarks:
         start = solve_shifts(scene.landmarks, 2).shifts_mm
-        return [_refined(scene, start)], None
+        return [_refined(scene, start, alone)], None
     evidence = scene.evidence(zero)[0, 1]
     curve, peaks = vote(evidence)
     frame = evidence.frame
     starts = [np.stack([zero[0], p.along_n_mm * frame.n + p.along_m_mm * frame.m]) for p in peaks] or [zero]
-    candidates = [_refined(scene, start) for start in starts]
+    candidates = [_refined(scene, start, alone) for start in starts]
     return sorted(candidates, key=lambda c: -c.consistency.score), curve
 
 
-def _refined(scene: Scene, start_mm: Array) -> _Candidate:
-    """Return the candidate that refinement reaches from `start_mm` (V, 3)."""
+def _refined(scene: Scene, start_mm: Array, held: bool = False) -> _Candidate:
+    """Return the candidate that refinement reaches from `start_mm` (V, 3), `held` back where two views are alone."""
     shifts, solution = scene.refine(start_mm)
-    return _Candidate(shifts, solution, scene.consistency(shifts))
-
-
-def _held(scene: Scene, found: _Candidate) -> _Candidate:
-    """Return the candidate for two views without what they can hardly tell; `found` where they clearly tell it."""
-    if found.solution is None:
-        return found
+    free = scene.consistency(shifts)
+    if not held or solution is None:
+        return _Candidate(shifts, solution, free, free.agreement)
     n = epipolar_normal(*scene.cameras)
-    shifts = np.stack([np.zeros(3), held_back(found.shifts_mm[1], found.solution.covariance, n)])
-    held = _Candidate(shifts, found.solution, scene.consistency(shifts))
-    return held if held.consistency.score >= _HELD_SHARE * found.consistency.score else found
+    shifts = np.stack([np.zeros(3), held_back(shifts[1], solution.covariance, n)])
+    return _Candidate(shifts, solution, scene.consistency(shifts), free.agreement)
 
 
 def _combined(scene: Scene, found: dict[tuple[int, int], _Candidate]) -> _Candidate:

@@ -4,6 +4,7 @@ from .alignment import RigidAlignment, align_points
 from .common_grid import COMMON_SPACING_MM, on_common_grid
 from .comparison import Metric, compare, view_metrics
 from .correspondence import Correspondences, CorrespondenceScores, correspondence_scores
+from .counterparts import shares_with_counterpart
 from .definitions import ALIGNED, DEFINITIONS, MetricDefinition, definition_of, title_of
 from .distances import SetDistances, mask_distances, point_distances, surface_voxels
 from .overlap import coverage, dice, precision
@@ -44,6 +45,7 @@ __all__ = [
     "precision",
     "psnr",
     "reprojection_fit",
+    "shares_with_counterpart",
     "skeleton",
     "summarise",
     "surface_voxels",
