@@ -106,7 +106,7 @@ def _refusal(scene: Scene, estimate: ShiftEstimate, before: Consistency, mode: s
     after = estimate.consistency
     if estimate.agreement < _LEAST_AGREEMENT:
         return f"kept: the masks have too little in common (agreement {estimate.agreement:.2f})"
-    far = float(np.linalg.norm(estimate.shifts_mm, axis=1).max()) > _FAR_MM
+    far = not scene.landmarks and float(np.linalg.norm(estimate.shifts_mm, axis=1).max()) > _FAR_MM
     if after.score < (_FAR_GAIN if far else _LEAST_GAIN) * before.score:
         return f"kept: no shift is clearly more consistent (score {before.score:.3f}, best {after.score:.3f})"
     if mode == "auto" and not _significant(scene, estimate):

@@ -48,15 +48,11 @@ class ShiftEstimate:
 
 @dataclass(frozen=True, eq=False)
 class _Candidate:
-    """A refined displacement of every view and what the masks say about it.
-
-    `agreement` is that before anything was held back: the evidence that the masks show one tree.
-    """
+    """A refined displacement of every view and what the masks say about it."""
 
     shifts_mm: Array
     solution: ShiftSolution | None
     consistency: Consistency
-    agreement: float
 
 
 def estimate_shifts(scene: Scene, progress: Progress) -> ShiftEstimate:
@@ -64,7 +60,7 @@ def estimate_shifts(scene: Scene, progress: Progress) -> ShiftEstimate:
     found, curves, notes = {}, {}, []
     for count, pair in enumerate(scene.pairs):
         progress(0.8 * count / len(scene.pairs), f"searching the shift between views {pair[0]} and {pair[1]}")
-        candidates, curve = _pair_candidates(scene.only(pair), alone=len(scene.cameras) == 2)
+        candidates, curve = _pair_candidates(scene.only(pair))
         found[pair] = candidates[0]
         if curve is not None:
             curves[pair] = curve
@@ -74,35 +70,38 @@ def estimate_shifts(scene: Scene, progress: Progress) -> ShiftEstimate:
         progress(0.8, "combining the pairs of views")
         best = _combined(scene, found)
     covariance = _stated_covariance(best.solution, len(scene.cameras))
-    return ShiftEstimate(best.shifts_mm, covariance, best.consistency, best.agreement, curves, tuple(notes))
+    held = _held(scene, best) if len(scene.cameras) == 2 else best
+    agreement = best.consistency.agreement
+    return ShiftEstimate(held.shifts_mm, covariance, held.consistency, agreement, curves, tuple(notes))
 
 
-def _pair_candidates(scene: Scene, alone: bool) -> tuple[list[_Candidate], VoteCurve | None]:
-    """Return the candidates for two views, best first, and the vote (None where landmarks decide).
-
-    What two views can hardly tell is held back where they are `alone`, with no third view that tells it.
-    """
+def _pair_candidates(scene: Scene) -> tuple[list[_Candidate], VoteCurve | None]:
+    """Return the candidates for two views, best first, and the vote (None where landmarks decide)."""
     zero = np.zeros((2, 3))
     if scene.landmarks:
         start = solve_shifts(scene.landmarks, 2).shifts_mm
-        return [_refined(scene, start, alone)], None
+        return [_refined(scene, start)], None
     evidence = scene.evidence(zero)[0, 1]
     curve, peaks = vote(evidence)
     frame = evidence.frame
     starts = [np.stack([zero[0], p.along_n_mm * frame.n + p.along_m_mm * frame.m]) for p in peaks] or [zero]
-    candidates = [_refined(scene, start, alone) for start in starts]
+    candidates = [_refined(scene, start) for start in starts]
     return sorted(candidates, key=lambda c: -c.consistency.score), curve
 
 
-def _refined(scene: Scene, start_mm: Array, held: bool = False) -> _Candidate:
-    """Return the candidate that refinement reaches from `start_mm` (V, 3), `held` back where two views are alone."""
+def _refined(scene: Scene, start_mm: Array) -> _Candidate:
+    """Return the candidate that refinement reaches from `start_mm` (V, 3)."""
     shifts, solution = scene.refine(start_mm)
-    free = scene.consistency(shifts)
-    if not held or solution is None:
-        return _Candidate(shifts, solution, free, free.agreement)
+    return _Candidate(shifts, solution, scene.consistency(shifts))
+
+
+def _held(scene: Scene, found: _Candidate) -> _Candidate:
+    """Return the candidate for two views without what they can hardly tell."""
+    if found.solution is None:
+        return found
     n = epipolar_normal(*scene.cameras)
-    shifts = np.stack([np.zeros(3), held_back(shifts[1], solution.covariance, n)])
-    return _Candidate(shifts, solution, scene.consistency(shifts), free.agreement)
+    shifts = np.stack([np.zeros(3), held_back(found.shifts_mm[1], found.solution.covariance, n)])
+    return _Candidate(shifts, found.solution, scene.consistency(shifts))
 
 
 def _combined(scene: Scene, found: dict[tuple[int, int], _Candidate]) -> _Candidate:
