@@ -2,7 +2,7 @@
 
     python Testing/Benchmarks/frame_choice_accuracy.py --cases 24
 
-Each case: a generated tree on a beating heart, seen by two runs of 48 frames at 15 frames/s with their own heart rate
+Each case: a generated tree on a beating heart, seen by two runs of 48 frames (or `--frames`) at 15 frames/s with their own heart rate
 and breathing, written as XA DICOM and read again. "R-wave pointers" are frame numbers, "ECG waveform" is a trace of
 400 samples/s put into the file, "motion in the images" is a file without either; "contrast alone" takes the best
 filled frame of each run, without pairing. Mismatch is the difference of the
@@ -36,6 +36,7 @@ from xradiff.views import AngiogramRun, read_run
 REFERENCE = "contrast alone (for comparison)"
 SOURCES = ("ECG waveform", "R-wave pointers", "motion in the images")
 RATE_HZ = 400.0
+FRAMES = 48
 COLUMNS = (
     "phase from",
     "cases",
@@ -142,17 +143,19 @@ def main() -> None:
     parser.add_argument("--cases", type=int, default=24)
     parser.add_argument("--image-px", type=int, default=256)
     parser.add_argument("--seed", type=int, default=77)
+    parser.add_argument("--frames", type=int, default=FRAMES, help="of each run; other than 48 has a table of its own")
     given = parser.parse_args()
-    options = CaseOptions(frames=48, image_px=given.image_px, motion="heart", poses="clinical")
+    options = CaseOptions(frames=given.frames, image_px=given.image_px, motion="heart", poses="clinical")
     rows = {source: Row(source) for source in (*SOURCES, REFERENCE)}
     for number in range(given.cases):
         add_case(rows, draw_case(options, given.seed, number).runs)
     write_table(
-        "frame_choice_accuracy",
-        f"Frames of two runs at the same heart phase, {given.image_px} x {given.image_px}, 15 frames/s",
+        "frame_choice_accuracy" + ("" if given.frames == FRAMES else f"_{given.frames}"),
+        f"{given.frames} frames: the same heart phase in two runs, {given.image_px} x {given.image_px}, 15 frames/s",
         COLUMNS,
         [row.cells() for row in rows.values()],
-        script=f"frame_choice_accuracy.py --cases {given.cases} --image-px {given.image_px} --seed {given.seed}",
+        script=f"frame_choice_accuracy.py --cases {given.cases} --image-px {given.image_px} --seed {given.seed}"
+        + ("" if given.frames == FRAMES else f" --frames {given.frames}"),
     )
 
 
