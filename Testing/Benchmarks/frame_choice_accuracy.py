@@ -2,13 +2,13 @@
 
     python Testing/Benchmarks/frame_choice_accuracy.py --cases 24
 
-Each case: a generated tree on a beating heart, seen by two runs of 48 frames (or `--frames`) at 15 frames/s with their own heart rate
-and breathing, written as XA DICOM and read again. "R-wave pointers" are frame numbers, "ECG waveform" is a trace of
-400 samples/s put into the file, "motion in the images" is a file without either; "contrast alone" takes the best
-filled frame of each run, without pairing. Mismatch is the difference of the
-true heart phases of the two chosen frames, in frames at the mean heart rate; distance from end-diastole is that of a
-chosen frame's true phase from the R wave; filled is the vessel area with visible contrast agent, against the frame
-with most of it. Pairs in which no beat was found in a run count with the frames of most contrast.
+Each case: a generated tree on a beating heart, seen by two runs of 48 frames (or `--frames`) at 15 frames/s with
+their own heart rate and breathing, written as XA DICOM and read again. "R-wave pointers" are frame numbers, "ECG
+waveform" is a trace of 400 samples/s put into the file, "motion in the images" is a file without either; "contrast
+alone" takes the best filled frame of each run, without pairing. Mismatch is the difference of the true heart phases
+of the two chosen frames, in frames at the mean heart rate; distance from end-diastole is that of a chosen frame's
+true phase from the R wave; filled is the vessel area with visible contrast agent, against the frame with most of it.
+Pairs in which no beat was found in a run count with the frames of most contrast.
 """
 
 from __future__ import annotations
