@@ -101,8 +101,8 @@ def held_back(shift_mm: Array, covariance: Array, n: Array) -> Array:
     within = np.eye(3) - np.outer(n, n)
     closer = max(_LEAST_WITHIN_MM, _WITHIN * abs(float(n @ shift_mm)))
     known = np.linalg.inv(covariance)
-    held: Array = np.linalg.solve(known + within * (1 / closer**2 - 1 / PRIOR_MM**2), known @ shift_mm)
-    return held
+    held = np.linalg.solve(known + within * (1 / closer**2 - 1 / PRIOR_MM**2), known @ shift_mm)
+    return np.asarray(held, dtype=float)
 
 
 def _rows(gaps: Gaps, n_views: int) -> Array:
