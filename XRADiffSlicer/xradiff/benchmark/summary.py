@@ -53,7 +53,17 @@ def _what(runs: Sequence[Run], seed: int) -> str:
 def _how(runs: Sequence[Run]) -> str:
     """Methods, machine and versions."""
     names = dict.fromkeys(run.job.method for run in runs)
-    methods = [f"- **{method_spec(name).title}** (`{name}`): {method_spec(name).reference}" for name in names]
+    methods = [
+        f"- **{method_spec(name).title}** (`{name}`): {method_spec(name).reference}{_weights(name, runs)}"
+        for name in names
+    ]
     found = versions()
     known = ", ".join(f"{name} {found[name]}" for name in PACKAGES if name in found)
     return "\n".join([*methods, "", f"{machine()}; {known}."])
+
+
+def _weights(method: str, runs: Sequence[Run]) -> str:
+    """The weights of a method's runs, as the end of a sentence; "" where it has none."""
+    used = dict.fromkeys((run.job.weights, run.job.weights_sha256[:12]) for run in runs if run.job.method == method)
+    told = [f"{file}, SHA-256 {sha256}" for file, sha256 in used if file]
+    return f"; weights {'; '.join(told)}" if told else ""

@@ -25,6 +25,7 @@ class MethodSpec:
         produces: what it returns, of `PRODUCES`.
         needs: packages beyond numpy, scipy, SimpleITK (import names).
         weights: names of the weight files it needs.
+        published_weights: address of weights that its authors published and its `convert.py` reads, "" without.
         stochastic: whether two seeds give two results.
         seconds_cpu: typical time of a case on two CPU cores.
         seconds_gpu: typical time on a current GPU, None where it does not use one.
@@ -42,6 +43,7 @@ class MethodSpec:
     produces: tuple[str, ...] = ("volume",)
     needs: tuple[str, ...] = ()
     weights: tuple[str, ...] = ()
+    published_weights: str = ""
     stochastic: bool = False
     seconds_cpu: float = 1.0
     seconds_gpu: float | None = None

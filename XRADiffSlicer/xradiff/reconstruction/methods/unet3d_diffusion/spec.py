@@ -13,6 +13,7 @@ SPEC = MethodSpec(
     config="config:Unet3dDiffusionConfig",
     needs=("torch", "diffusers", "safetensors"),
     weights=("unet3d_diffusion_both",),
+    published_weights="https://zenodo.org/records/17413997",
     stochastic=True,
     seconds_cpu=3.0,
     seconds_gpu=3.0,
