@@ -157,7 +157,8 @@ def their_gan():
     }
     generator = Tree(
         run, **downs, bridge=conv_block(8 * f, 8 * f), viTrans=vision_transformer(8 * f),
-        combine=conv_block(16 * f, 16 * f), up2=up(16 * f, 4 * f), up3=up(4 * f, 2 * f), up4=up(2 * f, f), conv_class=nn.Conv3d(f, 1, 1),
+        combine=conv_block(16 * f, 16 * f), up2=up(16 * f, 4 * f), up3=up(4 * f, 2 * f), up4=up(2 * f, f),
+        conv_class=nn.Conv3d(f, 1, 1),
     )  # fmt: skip
     return Tree(lambda t, x: t.generator(x), generator=generator), {"discriminator.layer.weight": torch.ones(2)}
 
