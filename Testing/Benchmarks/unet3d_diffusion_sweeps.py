@@ -4,8 +4,8 @@
 
 Each sweep is one call of `xradiff benchmark` on the same cases, with the shipped weights; exact masks and geometry,
 no calibration. The views are those of XRA-Diff's table 2; it has two, so that the number of views is swept over cases
-with four views of the clinic. WORK keeps cases and finished runs: the same command goes on. With --plots DIR the plots
-are copied.
+with four views of the clinic. WORK keeps cases and finished runs, and a plot of each sweep: the same command goes on.
+With --picture FILE Dice and Chamfer distance of all four are drawn into one picture.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ import tempfile
 from pathlib import Path
 
 from bench_tools import write_table
+from matplotlib.figure import Figure
 from xradiff.benchmark.records import Run
 from xradiff.benchmark.run import BenchmarkResult, run_benchmark
 from xradiff.benchmark.settings import sweep
@@ -32,20 +33,25 @@ SWEEPS = {
     "views": ("2", "3", "4"),
     "motion": ("0", "0.25", "0.5", "1"),
 }
-METRICS = ("dice", "cldice", "chamfer_mm", "centreline_chamfer_mm", "method_seconds")
+LABELS = {
+    "steps": "steps n",
+    "guidance": "guidance scale γ",
+    "views": "views P (poses of the clinic)",
+    "motion": "motion of the second image",
+}
+METRICS = ("dice", "cldice", "chamfer_mm", "hd95_mm", "centreline_chamfer_mm")
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("work", type=Path, nargs="?", help="default: a folder that is removed in the end")
     parser.add_argument("--cases", type=int, default=3, help="of each side (default %(default)s)")
-    parser.add_argument("--plots", type=Path, help="folder to copy the plots to")
+    parser.add_argument("--picture", type=Path, metavar="FILE", help="PNG of all sweeps")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         results = {key: swept(key, options.cases, options.work or Path(folder)) for key in SWEEPS}
-        if options.plots:
-            for key, result in results.items():
-                shutil.copyfile(result.folder / "plots" / f"{key}.png", options.plots / f"sweep-{key}.png")
+    if options.picture:
+        draw({key: result.runs for key, result in results.items()}, options.picture)
     rows = [row for key, result in results.items() for row in rows_of(key, result.runs)]
     job = results["steps"].runs[0].job
     heading = ["setting", "side", "cases", *(title_of(name) for name in METRICS)]
@@ -94,6 +100,30 @@ def rows_of(key: str, runs: tuple[Run, ...]) -> list[list[str]]:
         text = [f"{cell.mean:.2f} ({cell.low:.2f}-{cell.high:.2f})" for cell in cells]
         rows.append([f"{key}={group.runs[0].job.given[key]:g}", group.side, str(group.done), *text])
     return rows
+
+
+def draw(runs: dict[str, tuple[Run, ...]], file: Path) -> None:
+    """Draw Dice and Chamfer distance by each swept setting: a column a setting, right solid, left dashed."""
+    figure = Figure(figsize=(9.6, 4.2), layout="constrained")
+    for row, metric in enumerate(("dice", "chamfer_mm")):
+        for column, (key, swept_runs) in enumerate(runs.items()):
+            axes = figure.add_subplot(2, 4, 4 * row + column + 1)
+            for side, style in (("right", "o-"), ("left", "s--")):
+                groups = [group for group in groups_of(swept_runs, both=False) if group.side == side]
+                values = [group.runs[0].job.given[key] for group in groups]
+                axes.plot(
+                    values, [group.interval(metric).mean for group in groups], style, color="#0072b2", label=side
+                )
+            axes.set_xticks(values, [f"{value:g}" for value in values])
+            axes.set_ylim(0, {"dice": 0.7, "chamfer_mm": 13}[metric])
+            axes.grid(alpha=0.3)
+            axes.tick_params(labelsize=8)
+            if row:
+                axes.set_xlabel(LABELS[key], fontsize=9)
+            if not column:
+                axes.set_ylabel(title_of(metric), fontsize=9)
+    figure.axes[0].legend(fontsize=8, frameon=False)
+    figure.savefig(file, dpi=100)
 
 
 if __name__ == "__main__":

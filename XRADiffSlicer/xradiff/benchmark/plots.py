@@ -81,7 +81,7 @@ def write_plots(folder: Path, runs: Sequence[Run]) -> tuple[Path, ...]:
             continue
         folder.mkdir(parents=True, exist_ok=True)
         file = folder / f"{key.replace('.', '_')}.png"
-        _draw(key, curves).savefig(file, dpi=120)
+        _draw(key, curves).savefig(file, dpi=100)
         written.append(file)
     return tuple(written)
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from ..provenance import machine, versions
 from ..reconstruction.registry import method_spec
 from .records import Run, shared_settings
-from .settings import label_of
+from .settings import label_of, meaning_of
 from .tables import TABLES, failures_text, table_text
 
 __all__ = ["summary_text"]
@@ -29,6 +29,7 @@ def summary_text(dataset: str, runs: Sequence[Run], plots: Sequence[Path], *, se
     parts = [f"# Benchmark: {dataset}", _what(runs, seed), _how(runs)]
     parts += [f"```\n{command}\n```"] if command else []
     parts += [f"All runs: {label_of(shared)}."] if (shared := shared_settings(runs)) else []
+    parts += [_meanings(runs)]
     aligned = TABLES[1] if any("alignment_shift_mm" in run.metrics for run in runs) else None
     parts += [text for spec in (TABLES[0], aligned) if spec and (text := table_text(spec, runs))]
     parts += [f"![Metrics by {file.stem}](plots/{file.name})" for file in plots]
@@ -60,6 +61,12 @@ def _how(runs: Sequence[Run]) -> str:
     found = versions()
     known = ", ".join(f"{name} {found[name]}" for name in PACKAGES if name in found)
     return "\n".join([*methods, "", f"{machine()}; {known}."])
+
+
+def _meanings(runs: Sequence[Run]) -> str:
+    """What the settings mean that were asked for, a line each; "" where none was."""
+    given = dict.fromkeys((run.job.method, key) for run in runs for key in run.job.given)
+    return "\n".join(dict.fromkeys(f"- `{key}`: {meaning_of(method, key)}" for method, key in given))
 
 
 def _weights(method: str, runs: Sequence[Run]) -> str:
