@@ -113,6 +113,7 @@ def test_csv_has_a_row_for_each_run_and_tables_define_each_column(swept):
     assert f"| both | Visual hull | tolerance_mm=0.05 | 2 | {mean:.2f} (" in text
     summary = (result.folder / "summary.md").read_text()
     assert "2 synthetic cases (1 right, 1 left)" in summary and "xradiff benchmark ..." in summary
+    assert "- `calibrate`: Calibration mode." in summary and "- `tolerance_mm`: " in summary
     assert "![Metrics by tolerance_mm](plots/tolerance_mm.png)" in summary
 
 

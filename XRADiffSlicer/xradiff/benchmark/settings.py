@@ -107,11 +107,9 @@ def _checked(method: str, values: Mapping[str, object]) -> dict[str, Any]:
 
 
 def meaning_of(method: str, key: str) -> str:
-    """Return what a setting of `method`, an option of the run or "postprocess.NAME" means, one sentence or two."""
-    known = {field.name: str(field.metadata["meaning"]) for field in fields(config_class(method_spec(method)))}
-    known |= {POSTPROCESS + field.name: str(field.metadata["meaning"]) for field in fields(PostprocessConfig)}
-    known |= {field.name: str(field.metadata["meaning"]) for field in fields(RunOptions)}
-    return known[key]
+    """Return what a setting of `method` or an option of the run means, one sentence or two; "" where none is told."""
+    kinds = (config_class(method_spec(method)), RunOptions)
+    return {field.name: str(field.metadata["meaning"]) for kind in kinds for field in fields(kind)}.get(key, "")
 
 
 def sweep(base: Mapping[str, object], swept: Mapping[str, Sequence[object]]) -> tuple[dict[str, object], ...]:

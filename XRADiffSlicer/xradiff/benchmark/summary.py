@@ -66,7 +66,8 @@ def _how(runs: Sequence[Run]) -> str:
 def _meanings(runs: Sequence[Run]) -> str:
     """What the settings mean that were asked for, a line each; "" where none was."""
     given = dict.fromkeys((run.job.method, key) for run in runs for key in run.job.given)
-    return "\n".join(dict.fromkeys(f"- `{key}`: {meaning_of(method, key)}" for method, key in given))
+    told = {key: meaning for method, key in given if (meaning := meaning_of(method, key))}
+    return "\n".join(f"- `{key}`: {meaning}" for key, meaning in told.items())
 
 
 def _weights(method: str, runs: Sequence[Run]) -> str:
