@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -90,8 +91,9 @@ class PublishedGenerator3D(nn.Module):
             skips.append(level(x))
             x = max_pool3d(skips[-1], 2)
         x = self.combine(torch.cat([self.bridge(x), self.transformer(x)], dim=1))
-        for larger, level in self.up:  # type: ignore[misc]
-            x = level(torch.cat([larger(x), skips.pop()], dim=1))
+        for level in self.up:
+            larger, convolutions = cast("nn.ModuleList", level)
+            x = convolutions(torch.cat([larger(x), skips.pop()], dim=1))
         answer: Tensor = self.out(x).sigmoid()
         return answer
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -71,7 +72,8 @@ class PublishedUNet3D(nn.Module):
             x = level(x)
             skips.append(x)
         x = self.bottom(x)
-        for transposed, residual in reversed(list(self.up)):  # type: ignore[misc]
+        for level in reversed(self.up):
+            transposed, residual = cast("nn.ModuleList", level)
             x = residual(transposed(torch.cat([skips.pop(), x], dim=1)))
         return x
 
