@@ -64,16 +64,14 @@ def test_the_same_seed_gives_the_same_table_to_the_digit(cases, tmp_path):
     assert rows(first.folder) == rows(second.folder)
     assert second.reused == 0
     drawn = {run.job.case: run.metrics["psnr_db"] for run in first.runs if run.job.method == "unet3d_diffusion"}
-    assert all(
-        run.metrics["psnr_db"] != drawn[run.job.case] for run in other.runs
-    )  # chance is there and is the seed's
+    assert all(run.metrics["psnr_db"] != drawn[run.job.case] for run in other.runs)  # chance, and of the seed
 
 
 def test_new_weights_of_the_same_name_are_run_again(cases, weights, tmp_path):
     out, methods = tmp_path / "out", ("visual_hull", "unet3d")
     first = benchmark(cases, out, methods)
     assert benchmark(cases, out, methods).reused == 4
-    old = write_unet3d(tmp_path / "kept").path.read_bytes()
+    old = (weights / "unet3d_both.safetensors").read_bytes()
     sha256 = write_unet3d(weights, seed=7).sha256
     again = benchmark(cases, out, methods)
     assert again.reused == 2  # the hull's
