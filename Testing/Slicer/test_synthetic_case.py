@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 import time
 from pathlib import Path
 
@@ -9,12 +10,12 @@ import numpy as np
 import pytest
 import slicer
 from vtk.util.numpy_support import vtk_to_numpy
-from XRADiffSlicerLib import Logic as logic_module
 from XRADiffSlicerLib.Geometry import geometryOf
 from XRADiffSlicerLib.Launchers import ThreadLauncher
 from XRADiffSlicerLib.Logic import ReconstructionLogic
 from XRADiffSlicerLib.NodeConversion import imageFromNode, meshFromModel, sparseFromVolume
-from XRADiffSlicerLib.SyntheticCase import PHASE_ATTRIBUTE, heartPhases, loadSyntheticCase
+from XRADiffSlicerLib.SyntheticCase import PHASE_ATTRIBUTE, loadSyntheticCase
+from XRADiffSlicerLib.SyntheticContents import heartPhases
 from XRADiffSlicerLib.Views import viewFromNode
 
 FRAMES, SMALL = 6, 256
@@ -225,7 +226,7 @@ def start(logic, **options):
 
 @pytest.fixture
 def temporary(tmp_path, monkeypatch):
-    monkeypatch.setattr(logic_module.tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     return tmp_path
 
 
@@ -267,3 +268,21 @@ def test_closing_the_scene_ends_the_worker_and_its_files(mrml, temporary):
     logic.removeTemporaryFiles()
     assert not logic.running and list(temporary.iterdir()) == []
     assert heard["failed"] == heard["finished"] == []
+
+
+@pytest.mark.parametrize("ending", ["cancel", "removeTemporaryFiles"])
+def test_ending_while_the_nodes_are_made_removes_them(mrml, temporary, ending):
+    """Cancel, or a scene that is closed, between two steps of the taking over."""
+    logic = ReconstructionLogic(ThreadLauncher())
+    nodes = mrml.GetNumberOfNodes()
+    heard = start(logic, frames=12, imagePx=128)
+    while mrml.GetNumberOfNodesByClass("vtkMRMLSequenceNode") == 0:
+        logic.worker._launcher.pump()
+        time.sleep(0.005)
+    assert mrml.GetNumberOfNodes() > nodes and heard["finished"] == [], heard["log"]
+    getattr(logic, ending)()
+    assert not logic.running and heard["finished"] == []
+    assert heard["failed"] == ([("cancelled", True)] if ending == "cancel" else [])
+    assert mrml.GetNumberOfNodesByClass("vtkMRMLVolumeNode") == mrml.GetNumberOfNodesByClass("vtkMRMLModelNode") == 0
+    assert mrml.GetNumberOfNodesByClass("vtkMRMLSequenceNode") == 0
+    assert list(temporary.iterdir()) == []

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 if TYPE_CHECKING:
-    from xradiff.datatypes import SparseVolume, VolumeGrid
+    from xradiff.datatypes import SparseVolume, SurfaceMesh, VolumeGrid
 
 LPS_TO_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
 AGREE, MASK_ONLY, RESULT_ONLY = 1, 2, 3
@@ -28,8 +28,8 @@ class Contents:
     """A reconstruction as its nodes take it.
 
     :ivar arrays: "probability", "segmentation" and, with samples, "uncertainty" (z, y, x); "points" (N, 3) in RAS mm;
-        "triangles" (M, 3); with samples "spread" (N,), the uncertainty at the points; "overlay0", "overlay1", ...
-        (rows, columns) with AGREE, MASK_ONLY, RESULT_ONLY or 0.
+        "triangles" (M, 3); "normals" (N, 3) outwards; with samples "spread" (N,), the uncertainty at the points;
+        "overlay0", "overlay1", ... (rows, columns) with AGREE, MASK_ONLY, RESULT_ONLY or 0.
     :ivar facts: JSON: "ijkToRas" of the volumes, "views" (name, frame, facts of the geometry as used), "fits",
         "warnings", "truthDice".
     """
@@ -80,8 +80,7 @@ def contentsOf(result: Any, truth: SparseVolume | None = None) -> Contents:
             arrays[name] = np.ascontiguousarray(dense.T)
             matrices[name] = ijkToRasFromGrid(grid).tolist()
     arrays["segmentation"] = (arrays["segmentation"] > 0).astype(np.uint8)
-    arrays["points"] = (result.surface.vertices_lps_mm @ LPS_TO_RAS[:3, :3]).astype(np.float32)
-    arrays["triangles"] = np.asarray(result.surface.triangles, dtype=np.int64)
+    arrays |= surfaceArrays(result.surface)
     if result.uncertainty is not None:
         arrays["spread"] = _valuesAt(result.surface.vertices_lps_mm, result.uncertainty)
     for index, view in enumerate(result.views):
@@ -94,6 +93,25 @@ def contentsOf(result: Any, truth: SparseVolume | None = None) -> Contents:
     fits = [vars(fit) for fit in result.fits]
     facts = {"ijkToRas": matrices, "views": views, "fits": fits, "warnings": list(result.warnings)}
     return Contents(arrays, {**facts, "truthDice": truthDice})
+
+
+def surfaceArrays(mesh: SurfaceMesh) -> dict[str, np.ndarray]:
+    """Return "points" (N, 3) in RAS mm, "triangles" (M, 3) and "normals" (N, 3), outwards, of a closed surface.
+
+    A normal is the mean of those of the triangles around the point, weighted by their areas.
+    """
+    from xradiff.surface.mesh import area_vectors
+
+    # Negating two axes is a half turn, not a mirror: the triangles keep their orientation.
+    toRas = LPS_TO_RAS[:3, :3]
+    triangles = np.asarray(mesh.triangles, dtype=np.int64)
+    areas, around = area_vectors(mesh), np.zeros((len(mesh.vertices_lps_mm), 3))
+    for axis in range(3):
+        weights = np.repeat(areas[:, axis], 3)
+        around[:, axis] = np.bincount(triangles.ravel(), weights, minlength=len(around))
+    normals = around / np.maximum(np.linalg.norm(around, axis=1, keepdims=True), 1e-12)
+    points = (mesh.vertices_lps_mm @ toRas).astype(np.float32)
+    return {"points": points, "triangles": triangles, "normals": (normals @ toRas).astype(np.float32)}
 
 
 def overlayOf(view: Any, segmentation: SparseVolume) -> np.ndarray:

@@ -7,13 +7,14 @@ from dataclasses import dataclass
 from typing import Any
 
 import slicer
-import vtk
 
-from .Coloring import SPREAD
+from .Coloring import LARGEST_SPREAD, SPREAD
 from .Contents import Contents, contentsOf
 from .Geometry import imageNodeOf
 from .NodeConversion import (
     CORONARY_COLOR,
+    copied,
+    showBetween,
     sparseFromVolume,
     updateModelFromArrays,
     updateSegmentationFromArray,
@@ -113,7 +114,7 @@ class Filling:
             outputs.uncertainty = self._fillUncertainty()
             yield
             spread = {SPREAD: arrays["spread"]} if "spread" in arrays else {}
-            updateModelFromArrays(outputs.model, arrays["points"], arrays["triangles"], **spread)
+            updateModelFromArrays(outputs.model, arrays["points"], arrays["triangles"], arrays["normals"], **spread)
             yield
             self._fillSegmentation()
             yield
@@ -140,6 +141,7 @@ class Filling:
         if node is None:
             name = slicer.mrmlScene.GenerateUniqueName(f"{probability.GetName()} standard deviation")
             node = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLScalarVolumeNode", name)
+            showBetween(node, 0, LARGEST_SPREAD)
             probability.SetNodeReferenceID(UNCERTAINTY_ROLE, node.GetID())
             self._created.append(node)
         updateVolumeFromArray(node, self._contents.arrays["uncertainty"], self._contents.ijkToRas("uncertainty"))
@@ -147,11 +149,8 @@ class Filling:
 
     def _fillSegmentation(self) -> None:
         node, model = self.outputs.segmentation, self.outputs.model
-        surface = vtk.vtkPolyData()
-        surface.DeepCopy(model.GetPolyData())
-        updateSegmentationFromArray(
-            node, self._contents.arrays["segmentation"], self._contents.ijkToRas("segmentation"), surface
-        )
+        inside, ijkToRas = self._contents.arrays["segmentation"], self._contents.ijkToRas("segmentation")
+        updateSegmentationFromArray(node, inside, ijkToRas, copied(model.GetPolyData()))
         node.SetReferenceImageGeometryParameterFromVolumeNode(self.outputs.probability)
 
     def _file(self) -> None:
@@ -164,7 +163,10 @@ class Filling:
 def _create(field: str, base: str) -> Any:
     className, suffix = KINDS[field]
     name = slicer.mrmlScene.GenerateUniqueName(f"{base} {suffix}")
-    return slicer.mrmlScene.AddNewNodeByClass(className, name)
+    node = slicer.mrmlScene.AddNewNodeByClass(className, name)
+    if field == "probability":
+        showBetween(node, 0, 1)
+    return node
 
 
 def _display(outputs: OutputNodes) -> None:
@@ -172,7 +174,7 @@ def _display(outputs: OutputNodes) -> None:
 
     The segmentation lies in the patient, the angiograms do not: in slice views it would cut across them.
     """
-    for node in (outputs.segmentation, outputs.probability, outputs.uncertainty, outputs.model):
+    for node in (outputs.segmentation, outputs.probability, outputs.model):
         if node is not None and node.GetDisplayNode() is None:
             node.CreateDefaultDisplayNodes()
             if node is outputs.model:
