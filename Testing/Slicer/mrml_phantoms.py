@@ -49,6 +49,8 @@ def result(uncertainty: SparseVolume | None = None) -> SimpleNamespace:
         fits=fits(),
         views=(),
         warnings=("Take care.",),
+        side=None,
+        segment=(),
     )
 
 

@@ -220,6 +220,9 @@ class Desktop:
     def editSegmentation(self, segmentation, image):
         self.edited = (segmentation, image)
 
+    def placePoints(self, markups):
+        self.placing = markups
+
     def settingWidgets(self, _place, rows):
         return {row["name"]: SimpleNamespace(row=row, value=None) for row in rows}
 

@@ -102,6 +102,12 @@ class Application:
         editor.setSegmentationNode(segmentation)
         editor.setSourceVolumeNode(image)
 
+    def placePoints(self, markups: Any) -> None:
+        """Let the user set points of a point list in the slice views until the right button is clicked."""
+        logic = slicer.modules.markups.logic()
+        logic.SetActiveList(markups)
+        logic.StartPlaceMode(True)
+
     def settingWidgets(self, place: Any, rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
         """Fill `place` with widgets for settings, see `SettingWidgets`; return them by name."""
         from .SettingWidgets import fill

@@ -31,7 +31,7 @@ class Contents:
         "triangles" (M, 3); "normals" (N, 3) outwards; with samples "spread" (N,), the uncertainty at the points;
         "overlay0", "overlay1", ... (rows, columns) with AGREE, MASK_ONLY, RESULT_ONLY or 0.
     :ivar facts: JSON: "ijkToRas" of the volumes, "views" (name, frame, facts of the geometry as used), "fits",
-        "warnings", "truthDice".
+        "warnings", "truthDice" (None where the truth is not known), "side" (None where it was not looked for).
     """
 
     arrays: Mapping[str, np.ndarray]
@@ -41,6 +41,11 @@ class Contents:
     def fits(self) -> tuple[SimpleNamespace, ...]:
         """How the reprojected result fits each view; the names of `xradiff.quantification.ReprojectionFit`."""
         return tuple(SimpleNamespace(**fit) for fit in self.facts["fits"])
+
+    @property
+    def side(self) -> SimpleNamespace | None:
+        """What the masks say of the side: `likely`, its `probability`, and what was `used`; None where not asked."""
+        return None if self.facts["side"] is None else SimpleNamespace(**self.facts["side"])
 
     def ijkToRas(self, name: str) -> np.ndarray:
         """Return the 4x4 matrix of the volume `name`."""
@@ -66,8 +71,8 @@ class ArrayFiles(Mapping[str, np.ndarray]):
 def contentsOf(result: Any, truth: SparseVolume | None = None) -> Contents:
     """Return what the nodes of a reconstruction get.
 
-    :param result: what has `probability`, `uncertainty`, `segmentation`, `surface`, `views`, `fits` and `warnings` of
-        `xradiff.pipeline.Reconstruction`.
+    :param result: what has `probability`, `uncertainty`, `segmentation`, `surface`, `views`, `fits`, `warnings`,
+        `side` and `segment` of `xradiff.pipeline.Reconstruction`.
     :param truth: the vessels as they are, where that is known.
     """
     from xradiff.quantification import dice, on_common_grid
@@ -86,13 +91,14 @@ def contentsOf(result: Any, truth: SparseVolume | None = None) -> Contents:
     for index, view in enumerate(result.views):
         arrays[f"overlay{index}"] = overlayOf(view, result.segmentation)
     truthDice = None
-    if truth is not None:
+    if truth is not None and not result.segment:  # one vessel is not compared with a tree
         place = on_common_grid(result.segmentation, truth)
         truthDice = dice(place.result, place.truth)
     views = [{"name": view.name, "frame": view.frame, "facts": asdict(view.acquisition)} for view in result.views]
     fits = [vars(fit) for fit in result.fits]
     facts = {"ijkToRas": matrices, "views": views, "fits": fits, "warnings": list(result.warnings)}
-    return Contents(arrays, {**facts, "truthDice": truthDice})
+    side = None if result.side is None else result.side.record()
+    return Contents(arrays, {**facts, "truthDice": truthDice, "side": side})
 
 
 def surfaceArrays(mesh: SurfaceMesh) -> dict[str, np.ndarray]:

@@ -55,8 +55,12 @@ def workerArguments(
     spacingMm: float = 0.5,
     device: str = "auto",
     seed: int = 0,
+    segmentOfInterest: Mapping[int, Sequence[tuple[float, float]]] | None = None,
 ) -> list[str]:
-    """Return the arguments after `python -m xradiff` that reconstruct `files` into `result`."""
+    """Return the arguments after `python -m xradiff` that reconstruct `files` into `result`.
+
+    The options are those of `Logic.reconstruct`.
+    """
     arguments = ["reconstruct", "--progress", "json", "--out", str(result)]
     for image, geometry in files:
         arguments += ["--view", str(image), str(geometry)]
@@ -64,6 +68,8 @@ def workerArguments(
     arguments += ["--spacing-mm", f"{spacingMm:g}", "--device", device, "--seed", str(seed)]
     for key, value in (settings or {}).items():
         arguments += ["--set", f"{key}={value}"]
+    for view, points in (segmentOfInterest or {}).items():
+        arguments += ["--segment-of-interest", str(view), *(f"{row:.2f},{column:.2f}" for row, column in points)]
     return arguments
 
 

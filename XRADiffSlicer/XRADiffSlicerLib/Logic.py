@@ -45,6 +45,7 @@ class ReconstructionLogic(RunLogic):
         device: str = "auto",
         seed: int = 0,
         frames: Sequence[int | None] | None = None,
+        segmentOfInterest: Mapping[int, Sequence[tuple[float, float]]] | None = None,
         outputs: OutputNodes | None = None,
         progress: Callable[[float, str], None] | None = None,
     ) -> OutputNodes:
@@ -57,6 +58,8 @@ class ReconstructionLogic(RunLogic):
         :param settings: settings of the method, see `python -m xradiff info METHOD`.
         :param calibrate: correct the shift between views that were not taken at the same time.
         :param frames: one frame index a view; None for the frame shown.
+        :param segmentOfInterest: (row, column) in px of the start and the end of one vessel, and of points on the way
+          if wanted, in each view by its index; all else is left out.
         :param outputs: nodes to overwrite; by default new ones are made.
         :param progress: called with a fraction and a message; may raise to stop.
         :raises ValueError: a view, its geometry or a setting cannot work; the message says which.
@@ -71,6 +74,7 @@ class ReconstructionLogic(RunLogic):
             settings=dict(settings or {}),
             side=side,
             calibrate_mode="auto" if calibrate else "off",
+            segment_of_interest=segmentOfInterest,
             spacing_mm=spacingMm,
             device=device,
             seed=seed,
@@ -96,7 +100,8 @@ class ReconstructionLogic(RunLogic):
 
         :param onFinished: called with the output nodes.
         :param onFailed: called with one line for the user, and whether the user cancelled.
-        :param options: `method`, `settings`, `side`, `calibrate`, `spacingMm`, `device`, `seed`.
+        :param options: `method`, `settings`, `side`, `calibrate`, `spacingMm`, `device`, `seed`,
+          `segmentOfInterest`.
         :raises ValueError: the input cannot work; nothing was started.
         :raises RuntimeError: a worker is at work already.
         """

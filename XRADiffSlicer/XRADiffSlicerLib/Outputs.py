@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from types import SimpleNamespace
 from typing import Any
 
 import slicer
@@ -25,6 +27,7 @@ from .ResultViews import fillOverlays, fillReport
 from .Views import baseNameOf
 
 UNCERTAINTY_ROLE = "XRADiffSlicer.Uncertainty"  # from a probability volume to its standard deviation
+SIDE_ATTRIBUTE = "XRADiffSlicer.Side"  # of a segmentation: what the masks said of the side
 TRUTH_ROLE = "XRADiffSlicer.Truth"  # from a synthetic view to the label map volume of its case
 
 
@@ -38,6 +41,7 @@ class OutputNodes:
     :ivar folderItem: subject hierarchy folder that holds created nodes, 0 before `fillOutputs`.
     :ivar fits: how the reprojected result fits each view (`xradiff.quantification.ReprojectionFit`).
     :ivar warnings: what the user should know, one sentence each.
+    :ivar side: what the masks say of the coronary side (`likely`, `probability`, `used`), None where not looked for.
     :ivar truthDice: Dice of the segmentation with the truth, on its voxels, where the first view is synthetic.
     """
 
@@ -51,6 +55,7 @@ class OutputNodes:
     fits: tuple[Any, ...] = ()
     warnings: tuple[str, ...] = ()
     truthDice: float | None = None
+    side: Any = None
 
 
 KINDS = {
@@ -101,7 +106,7 @@ class Filling:
         created = [field for field in KINDS if field not in there]
         nodes = {field: there.get(field) or _create(field, self._base) for field in KINDS}
         self.outputs = OutputNodes(**nodes, fits=contents.fits, warnings=tuple(contents.facts["warnings"]))
-        self.outputs.truthDice = contents.facts["truthDice"]
+        self.outputs.truthDice, self.outputs.side = contents.facts["truthDice"], contents.side
         self._created = [nodes[field] for field in created]
 
     def steps(self) -> Iterator[None]:
@@ -121,6 +126,7 @@ class Filling:
             updateTableFromFits(outputs.table, outputs.fits)
             outputs.overlays = fillOverlays(outputs.segmentation, self._contents, self._views)
             fillReport(outputs.segmentation, self._report)
+            outputs.segmentation.SetAttribute(SIDE_ATTRIBUTE, json.dumps(self._contents.facts["side"]))
             _display(outputs)
             yield
             self._file()
@@ -188,6 +194,12 @@ def _display(outputs: OutputNodes) -> None:
     segmentation.GetDisplayNode().SetPreferredDisplayRepresentationName3D(
         slicer.vtkSegmentationConverter.GetSegmentationClosedSurfaceRepresentationName()
     )
+
+
+def sideOf(segmentation: Any) -> SimpleNamespace | None:
+    """Return what the masks said of the side when this result was made; see `OutputNodes.side`."""
+    found = json.loads(segmentation.GetAttribute(SIDE_ATTRIBUTE) or "null")
+    return None if found is None else SimpleNamespace(**found)
 
 
 def besideOf(inputNode: Any) -> int:

@@ -15,6 +15,7 @@ from .MethodSection import MethodSection
 from .Outputs import OutputNodes
 from .Parameters import syntheticOptions
 from .Results import ResultsSection
+from .SideSection import SideSection, sideText
 from .TimeLeft import TimeLeft
 from .ViewsSection import ViewsSection
 
@@ -47,6 +48,7 @@ class Panel:
         self._doing = ""  # what the worker works for: "apply", "create" or "views"; "" for nothing
         self.views = ViewsSection(ui, self)
         self.method = MethodSection(ui, self)
+        self.side = SideSection(ui, self)
         self.results = ResultsSection(ui, self.application, self.say)
         self.installation = InstallationSection(ui, logic, self.application, self.say, self.method.method)
         ui.applyButton.clicked.connect(self.onApply)
@@ -130,6 +132,7 @@ class Panel:
         self.ui.createButton.setText(_("Cancel") if creating else _("Create"))
         self.ui.createButton.setEnabled(creating or (not running and self.parameters is not None))
         self.views.refreshButtons(running, running and self._doing == "views")
+        self.side.refresh()
         if not running:
             self.ui.statusLabel.setText(self._outcome or problem or _("Ready."))
 
@@ -180,6 +183,7 @@ class Panel:
             device=parameters.device.value,
             calibrate=parameters.calibrate,
             spacingMm=parameters.spacingMm,
+            segmentOfInterest=self.views.vessels.marked(self.views.used),
             outputs=chosen,
             **self.callbacks(self.onFinished),
         )
@@ -212,6 +216,8 @@ class Panel:
                 setattr(self.parameters, name, getattr(outputs, field))
         for warning in outputs.warnings:
             self.onLog(warning)
+        if outputs.side is not None:
+            self.onLog(sideText(outputs.side))
         fits = _(" and ").join(f"{fit.coverage:.1%}" for fit in outputs.fits)
         truth = truthText(outputs.truthDice)
         if truth:
