@@ -13,7 +13,7 @@ from panel_stand_ins import NAMES, Desktop, Views, Widget
 from xradiff.datatypes import Acquisition
 from xradiff.geometry.camera import camera_from, camera_of
 from xradiff.pipeline import reconstruct
-from XRADiffSlicerLib import Coloring, Layout, ResultFiles, ResultViews
+from XRADiffSlicerLib import Coloring, Layout, Masks, ResultFiles, ResultViews, SliceViews
 from XRADiffSlicerLib.Contents import AGREE, MASK_ONLY, RESULT_ONLY
 from XRADiffSlicerLib.Logic import ReconstructionLogic
 from XRADiffSlicerLib.NodeConversion import imageFromNode, imageNodeFromView, sparseFromVolume
@@ -137,6 +137,25 @@ def test_result_is_shown_beside_its_angiograms(section, nodes, outputs):
     assert Layout.compositeOf("XRADiff1").GetLabelOpacity() == 0.9
     virtual = outputs.segmentation.GetNodeReference(ResultViews.VIRTUAL_ROLE)
     assert Layout.compositeOf(Layout.VIRTUAL_TAG).GetBackgroundVolumeID() == virtual.GetID()
+
+
+def test_mask_gives_way_to_the_overlay_that_shows_it(section, nodes):
+    drawn = Masks.newMask(nodes[0], 0, imageFromNode(nodes[0]) > 0)
+    view = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLSegmentationNode", "a view itself")
+    view.CreateDefaultDisplayNodes()
+    view.SetReferenceImageGeometryParameterFromVolumeNode(nodes[1])
+    section.onLayout()
+    assert [list(node.GetDisplayNode().GetViewNodeIDs()) for node in (drawn, view)] == [[SliceViews.THREE_D]] * 2
+    section.parameters.overlayOpacity = 0.0
+    section.refresh()
+    for node, tag in ((drawn, "XRADiff1"), (view, "XRADiff2")):
+        assert list(node.GetDisplayNode().GetViewNodeIDs()) == [f"vtkMRMLSliceNode{tag}"]
+    section.parameters.overlayOpacity = 0.5
+    section.refresh()
+    assert list(drawn.GetDisplayNode().GetViewNodeIDs()) == [SliceViews.THREE_D]
+    Layout.compositeOf("XRADiff1").SetLabelVolumeID(None)
+    Masks.showMaskOfFrame(nodes[0], 0)
+    assert list(drawn.GetDisplayNode().GetViewNodeIDs()) == ["vtkMRMLSliceNodeXRADiff1"]
 
 
 def test_without_a_main_window_the_layout_stays(section):

@@ -95,7 +95,7 @@ class Application:
 
     def editSegmentation(self, segmentation: Any, image: Any) -> None:
         """Open the Segment Editor with a segmentation on its image."""
-        slicer.util.setSliceViewerLayers(background=image, fit=False)
+        slicer.util.setSliceViewerLayers(background=image, label=None, fit=False)  # no overlay on what is drawn
         segmentation.GetDisplayNode().RemoveAllViewNodeIDs()
         slicer.util.selectModule("SegmentEditor")
         editor = slicer.modules.segmenteditor.widgetRepresentation().self().editor

@@ -9,7 +9,6 @@ from __future__ import annotations
 from typing import Any
 
 from .Runs import homeOf
-from .SliceViews import showOnlyOver
 
 FRAME = "XRADiffSlicer.Frame"
 
@@ -40,10 +39,8 @@ def chooseNode(image: Any, frame: int, role: str, node: Any) -> None:
 
 
 def showNodeOfFrame(image: Any, frame: int, role: str) -> None:
-    """Show the node of a frame over its image, not over other images, and hide those of other frames."""
+    """Show the node of a frame, where it is not a volume, and hide those of other frames."""
     chosen = nodeOf(image, frame, role)
     for node, _shown in nodesOf(image, role):
-        display = node.GetDisplayNode()
-        if display is not None and not node.IsA("vtkMRMLVolumeNode"):
-            display.SetVisibility(node is chosen)
-            showOnlyOver(display, image)
+        if node.GetDisplayNode() is not None and not node.IsA("vtkMRMLVolumeNode"):
+            node.GetDisplayNode().SetVisibility(node is chosen)

@@ -24,6 +24,7 @@ from .NodeConversion import (
     setCoronarySegment,
 )
 from .Runs import frameCount, frameImage, frameOf
+from .SliceViews import showOnlyOver
 
 ROLE = "XRADiffSlicer.Mask"
 
@@ -118,8 +119,21 @@ def _state(mask: Any) -> tuple[int, ...]:
 
 
 def showMaskOfFrame(image: Any, frame: int) -> None:
-    """Show the mask of a frame over it, not over other images, and hide those of other frames."""
+    """Show the mask of a frame over it, not over other images, and hide those of other frames.
+
+    Where the overlay of a result lies on the image, it shows the mask in its own colors, and the mask gives way.
+    """
     showNodeOfFrame(image, frame, ROLE)
+    for node in _drawnOn(image):
+        showOnlyOver(node.GetDisplayNode(), image, overOverlays=False)
+
+
+def _drawnOn(image: Any) -> list[Any]:
+    """The segmentations that were drawn on `image` and can be shown, also those that are views themselves."""
+    nodes = slicer.mrmlScene.GetNodesByClass("vtkMRMLSegmentationNode")
+    nodes.UnRegister(None)
+    found = [nodes.GetItemAsObject(index) for index in range(nodes.GetNumberOfItems())]
+    return [node for node in found if imageNodeOf(node) is image and node.GetDisplayNode() is not None]
 
 
 def isMask(image: Any, frame: int) -> bool:

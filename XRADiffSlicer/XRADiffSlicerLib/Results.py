@@ -115,7 +115,7 @@ class ResultsSection:
         if not wanted or not overlays:
             return
         if wanted[0] != applied[0]:
-            setOpacity(len(overlays), wanted[0])
+            setOpacity(overlays, wanted[0])
         if wanted[1] != applied[1] and self._model() is not None and self._model().GetDisplayNode() is not None:
             colorSurface(self._model(), self._segmentation(), wanted[1] is SurfaceColoring.UNCERTAINTY)
         if wanted[2] != applied[2]:

@@ -13,6 +13,7 @@ from slicer.i18n import tr as _
 
 from .EpipolarLine import pixelAt
 from .FrameNodes import chooseNode, nodeOf, nodesOf, showNodeOfFrame
+from .SliceViews import showOnlyOver
 
 ROLE = "XRADiffSlicer.VesselMarks"
 COLOR = (0.0, 0.85, 0.85)
@@ -62,6 +63,8 @@ def markedPixels(image: Any, frame: int) -> list[tuple[float, float]]:
 def showMarksOfFrame(image: Any, frame: int) -> None:
     """Show the marks of a frame over its image alone, and hide those of other frames."""
     showNodeOfFrame(image, frame, ROLE)
+    for marks in listsOf(image):
+        showOnlyOver(marks.GetDisplayNode(), image, overOverlays=True)
 
 
 def listsOf(image: Any) -> list[Any]:
