@@ -158,6 +158,26 @@ def test_mask_gives_way_to_the_overlay_that_shows_it(section, nodes):
     assert list(drawn.GetDisplayNode().GetViewNodeIDs()) == ["vtkMRMLSliceNodeXRADiff1"]
 
 
+def test_slice_view_draws_the_overlay_and_not_the_mask_below_it(section, nodes, outputs):
+    """Drawn by Slicer's own slice logic and displayable managers."""
+    from slice_view import drawn
+
+    Masks.newMask(nodes[0], 0, imageFromNode(nodes[0]) > 0)
+    section.parameters.overlayOpacity = 0.5
+    section.onLayout()
+    labels, image = imageFromNode(outputs.overlays[0]), imageFromNode(nodes[0])
+    picture = drawn(section.views.logic, "XRADiff1", SHAPE)
+    at = labels == AGREE  # medians: Slicer smooths the image at the border of the mask
+    expected = 0.5 * np.array(ResultViews.COLORS[AGREE][1]) + 0.5 * 255
+    np.testing.assert_allclose(np.median(picture[at], axis=0), expected, atol=2)
+    assert np.median(image[at]) == 255
+    section.parameters.overlayOpacity = 0.0
+    section.refresh()
+    there = drawn(section.views.logic, "XRADiff1", SHAPE)[image > 0]
+    red, green, _blue = np.median(there, axis=0)
+    assert red > green + 10, "without the overlay the mask is seen again"
+
+
 def test_without_a_main_window_the_layout_stays(section):
     section.application.views = None
     section.onLayout()
