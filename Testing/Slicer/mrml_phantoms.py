@@ -6,6 +6,7 @@ from types import SimpleNamespace
 
 import numpy as np
 from xradiff.datatypes import Acquisition, AngiogramView, SparseVolume, SurfaceMesh, VolumeGrid
+from xradiff.quantification import summarise
 from XRADiffSlicerLib import Contents, NodeConversion
 
 GRID = VolumeGrid((20, 24, 30), (0.5, 0.5, 0.5), (-3.0, 11.0, -40.0))
@@ -50,6 +51,7 @@ def result(uncertainty: SparseVolume | None = None) -> SimpleNamespace:
         views=(),
         warnings=("Take care.",),
         side=None,
+        summary=summarise(corner()),
         segment=(),
     )
 

@@ -239,7 +239,8 @@ class Desktop:
         self.shown.append(segmentation)
 
     def showTable(self, _view, table):
-        self.shown.append(table)
+        if table is not None:
+            self.shown.append(table)
 
     def setting(self, name):
         return self.settings.get(name, "")

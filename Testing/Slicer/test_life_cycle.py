@@ -94,6 +94,8 @@ def test_saved_result_opens_ready(mrml, applicationLogic, found, tmp_path):
     ui = SimpleNamespace(**{name: Widget() for name in NAMES})
     section = ResultsSection(ui, Desktop(Views(applicationLogic)), print)
     section.setParameters(parameters)
+    (measurements,) = section.application.shown
+    assert measurements.GetCellText(0, 0) == "Volume" and float(measurements.GetCellText(0, 1)) > 100
     assert all(button.enabled for button in (ui.layoutButton, ui.reportButton, ui.exportButton, ui.coloringSelector))
     section.onLayout()
     assert Layout.compositeOf("XRADiff2").GetLabelVolumeID() == overlays[1].GetID()

@@ -316,6 +316,25 @@ def test_surface_without_samples_cannot_be_colored(section, found, nodes, output
     assert not section.ui.coloringSelector.enabled and not Coloring.hasSpread(outputs.model)
 
 
+# ---- measurements ---------------------------------------------------------------------------
+
+
+def test_measurements_are_those_of_the_sphere(section, found, outputs, nodes):
+    """The hull of two views of a sphere of 5 mm: as high as the sphere, one part, larger than it by little."""
+    table = outputs.measurements
+    rows = {table.GetCellText(row, 0): row for row in range(table.GetNumberOfRows())}
+    value = {name: float(table.GetCellText(row, 1)) for name, row in rows.items()}
+    assert [table.GetColumnName(column) for column in range(3)] == ["Quantity", "Value", "Unit"]
+    assert table.GetCellText(rows["Volume"], 2) == "mm³"
+    sphere = 4 / 3 * np.pi * phantoms.SPHERE_RADIUS**3
+    assert sphere < value["Volume"] < 2 * sphere
+    assert 4 * np.pi * phantoms.SPHERE_RADIUS**2 < value["Surface area"] < 8 * np.pi * phantoms.SPHERE_RADIUS**2
+    assert (value["Connected parts"], value["Share of the largest part"]) == (1, 100)
+    assert value["Extent foot to head"] == pytest.approx(2 * phantoms.SPHERE_RADIUS, abs=2)
+    assert section.application.shown == [outputs.table, table]
+    assert fillOutputs(found, nodes[0], outputs, nodes).measurements is table, "filled again, not made again"
+
+
 # ---- export ---------------------------------------------------------------------------------
 
 
@@ -326,8 +345,8 @@ def test_export_writes_what_is_ticked(section, outputs, found, tmp_path):
     section.application.folder = str(folder)
     section.onExport()
     assert sorted(path.name for path in folder.iterdir()) == [
-        "probability.nrrd", "report.html", "reprojection.csv", "reprojection.schema.csv", "segmentation.seg.nrrd",
-        "surface.stl", "surface.vtp", "uncertainty.nrrd",
+        "measurements.csv", "measurements.schema.csv", "probability.nrrd", "report.html", "reprojection.csv",
+        "reprojection.schema.csv", "segmentation.seg.nrrd", "surface.stl", "surface.vtp", "uncertainty.nrrd",
     ]  # fmt: skip
     assert section.said[0].startswith("Exported probability.nrrd")
     assert (folder / "report.html").read_text(encoding="utf-8") == "<p>Käthe</p>"

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 LPS_TO_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
 AGREE, MASK_ONLY, RESULT_ONLY = 1, 2, 3
+AXES = ("right to left", "front to back", "foot to head")
 FACTS_FILE = "contents.json"
 TRUTH_FILE = "truth.npz"
 
@@ -31,7 +32,8 @@ class Contents:
         "triangles" (M, 3); "normals" (N, 3) outwards; with samples "spread" (N,), the uncertainty at the points;
         "overlay0", "overlay1", ... (rows, columns) with AGREE, MASK_ONLY, RESULT_ONLY or 0.
     :ivar facts: JSON: "ijkToRas" of the volumes, "views" (name, frame, facts of the geometry as used), "fits",
-        "warnings", "truthDice" (None where the truth is not known), "side" (None where it was not looked for).
+        "warnings", "truthDice" (None where the truth is not known), "side" (None where it was not looked for),
+        "measurements" (quantity, value, unit).
     """
 
     arrays: Mapping[str, np.ndarray]
@@ -72,7 +74,7 @@ def contentsOf(result: Any, truth: SparseVolume | None = None) -> Contents:
     """Return what the nodes of a reconstruction get.
 
     :param result: what has `probability`, `uncertainty`, `segmentation`, `surface`, `views`, `fits`, `warnings`,
-        `side` and `segment` of `xradiff.pipeline.Reconstruction`.
+        `side`, `segment` and `summary` of `xradiff.pipeline.Reconstruction`.
     :param truth: the vessels as they are, where that is known.
     """
     from xradiff.quantification import dice, on_common_grid
@@ -98,7 +100,22 @@ def contentsOf(result: Any, truth: SparseVolume | None = None) -> Contents:
     fits = [vars(fit) for fit in result.fits]
     facts = {"ijkToRas": matrices, "views": views, "fits": fits, "warnings": list(result.warnings)}
     side = None if result.side is None else result.side.record()
-    return Contents(arrays, {**facts, "truthDice": truthDice, "side": side})
+    measured = measurementsOf(result)
+    return Contents(arrays, {**facts, "truthDice": truthDice, "side": side, "measurements": measured})
+
+
+def measurementsOf(result: Any) -> list[tuple[str, float, str]]:
+    """Return quantity, value and unit of what is measured on the result in 3D."""
+    from xradiff.surface.mesh import surface_area_mm2
+
+    size = result.summary
+    return [
+        ("Volume", size.volume_mm3, "mm³"),
+        ("Surface area", surface_area_mm2(result.surface), "mm²"),
+        ("Connected parts", size.components, ""),
+        ("Share of the largest part", 100 * size.largest_fraction, "%"),
+        *((f"Extent {axis}", mm, "mm") for axis, mm in zip(AXES, size.extent_mm, strict=True)),
+    ]
 
 
 def surfaceArrays(mesh: SurfaceMesh) -> dict[str, np.ndarray]:

@@ -7,6 +7,7 @@ is voxel (x, y, z) of the grid, and its position is the grid's LPS position with
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -258,6 +259,21 @@ FIT_COLUMNS = (
     ("chamfer_px", "CD (px)", "Chamfer distance: sum of the two mean distances in pixels"),
     ("chamfer_mm", "CD (mm)", "Chamfer distance: sum of the two mean distances in mm at the depth of the result"),
 )
+
+
+def updateTableFromMeasurements(node: Any, measurements: Iterable[tuple[str, float, str]]) -> None:
+    """Put one row a measurement (quantity, value, unit) into the table `node`."""
+    node.RemoveAllColumns()
+    names, values, units = vtk.vtkStringArray(), vtk.vtkDoubleArray(), vtk.vtkStringArray()
+    for column, title in ((names, "Quantity"), (values, "Value"), (units, "Unit")):
+        column.SetName(title)
+    for name, value, unit in measurements:
+        names.InsertNextValue(name)
+        values.InsertNextValue(round(value, 1))
+        units.InsertNextValue(unit)
+    for column in (names, values, units):
+        node.AddColumn(column)
+    node.SetUseColumnTitleAsColumnHeader(True)
 
 
 def updateTableFromFits(node: Any, fits: Any) -> None:

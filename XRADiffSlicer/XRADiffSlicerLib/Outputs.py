@@ -21,11 +21,13 @@ from .NodeConversion import (
     updateModelFromArrays,
     updateSegmentationFromArray,
     updateTableFromFits,
+    updateTableFromMeasurements,
     updateVolumeFromArray,
 )
 from .ResultViews import fillOverlays, fillReport
 from .Views import baseNameOf
 
+MEASUREMENTS_ROLE = "XRADiffSlicer.Measurements"  # from a segmentation to its table
 UNCERTAINTY_ROLE = "XRADiffSlicer.Uncertainty"  # from a probability volume to its standard deviation
 SIDE_ATTRIBUTE = "XRADiffSlicer.Side"  # of a segmentation: what the masks said of the side
 TRUTH_ROLE = "XRADiffSlicer.Truth"  # from a synthetic view to the label map volume of its case
@@ -37,6 +39,7 @@ class OutputNodes:
 
     :ivar uncertainty: standard deviation of the probability; None for a method without several samples. Not chosen: it
         belongs to the probability.
+    :ivar measurements: table of what is measured on the result in 3D; belongs to the segmentation.
     :ivar overlays: label map of each view: where its mask and the reprojected result agree; see `ResultViews`.
     :ivar folderItem: subject hierarchy folder that holds created nodes, 0 before `fillOutputs`.
     :ivar fits: how the reprojected result fits each view (`xradiff.quantification.ReprojectionFit`).
@@ -50,6 +53,7 @@ class OutputNodes:
     model: Any = None
     table: Any = None
     uncertainty: Any = None
+    measurements: Any = None
     overlays: tuple[Any, ...] = ()
     folderItem: int = 0
     fits: tuple[Any, ...] = ()
@@ -124,6 +128,7 @@ class Filling:
             self._fillSegmentation()
             yield
             updateTableFromFits(outputs.table, outputs.fits)
+            self._fillMeasurements()
             outputs.overlays = fillOverlays(outputs.segmentation, self._contents, self._views)
             fillReport(outputs.segmentation, self._report)
             outputs.segmentation.SetAttribute(SIDE_ATTRIBUTE, json.dumps(self._contents.facts["side"]))
@@ -152,6 +157,18 @@ class Filling:
             self._created.append(node)
         updateVolumeFromArray(node, self._contents.arrays["uncertainty"], self._contents.ijkToRas("uncertainty"))
         return node
+
+    def _fillMeasurements(self) -> None:
+        """Fill the table of measurements that belongs to the segmentation."""
+        segmentation = self.outputs.segmentation
+        node = measurementsOf(segmentation)
+        if node is None:
+            name = slicer.mrmlScene.GenerateUniqueName(f"{self._base} measurements")
+            node = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLTableNode", name)
+            segmentation.SetNodeReferenceID(MEASUREMENTS_ROLE, node.GetID())
+            self._created.append(node)
+        updateTableFromMeasurements(node, self._contents.facts["measurements"])
+        self.outputs.measurements = node
 
     def _fillSegmentation(self) -> None:
         node, model = self.outputs.segmentation, self.outputs.model
@@ -194,6 +211,11 @@ def _display(outputs: OutputNodes) -> None:
     segmentation.GetDisplayNode().SetPreferredDisplayRepresentationName3D(
         slicer.vtkSegmentationConverter.GetSegmentationClosedSurfaceRepresentationName()
     )
+
+
+def measurementsOf(segmentation: Any) -> Any:
+    """Return the table of measurements of a result, None without."""
+    return segmentation.GetNodeReference(MEASUREMENTS_ROLE) if segmentation is not None else None
 
 
 def sideOf(segmentation: Any) -> SimpleNamespace | None:

@@ -212,8 +212,9 @@ class Panel:
     def onFinished(self, outputs: OutputNodes) -> None:
         """Show the result."""
         if self.parameters is not None:
-            for field, name in OUTPUTS.items():
-                setattr(self.parameters, name, getattr(outputs, field))
+            with self.quietly():
+                for field, name in OUTPUTS.items():
+                    setattr(self.parameters, name, getattr(outputs, field))
         for warning in outputs.warnings:
             self.onLog(warning)
         if outputs.side is not None:
@@ -228,8 +229,10 @@ class Panel:
     def onCreated(self, case: Any) -> None:
         """Choose the views of a synthetic case and show its truth."""
         if self.parameters is not None:
-            self.parameters.viewCount = 2
-            self.parameters.view0, self.parameters.view1 = case.views[:2]
+            with self.quietly():
+                self.parameters.viewCount = 2
+                self.parameters.view0, self.parameters.view1 = case.views[:2]
+            self.onParametersModified()
         side, branches = case.parameters["side"], case.parameters["tree"]["branches"]
         self.onLog(_("Synthetic {side} tree: {branches}").format(side=side, branches=", ".join(branches)))
         self._end(_("Synthetic case created and chosen as views; Apply reconstructs it."))
