@@ -283,6 +283,15 @@ def test_run_without_geometry_says_what_is_missing(mrml, monkeypatch):
     assert Masks.masksOf(image) == []
 
 
+def test_run_that_is_deleted_while_it_is_segmented_is_told(runs):
+    said, image = Said(), runs.angiograms[0]
+    worker = ReconstructionLogic(ThreadLauncher()).startSegmentation(image, 6, **said.options())
+    slicer.mrmlScene.RemoveNode(image)
+    worker.wait(120)
+    assert said.failure == (f"the mask could not be loaded: {image.GetName()} was deleted", False)
+    assert slicer.mrmlScene.GetNumberOfNodesByClass("vtkMRMLSegmentationNode") == 1  # the truth's
+
+
 def test_work_on_a_run_can_be_cancelled_and_leaves_no_files(runs, monkeypatch, tmp_path):
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     logic, said = ReconstructionLogic(ThreadLauncher()), Said()

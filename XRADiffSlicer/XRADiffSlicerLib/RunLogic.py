@@ -90,6 +90,8 @@ class RunLogic(WorkerLogic):
             import SimpleITK as sitk
 
             yield
+            if source.GetScene() is None:
+                raise InputNodeError(f"{source.GetName()} was deleted")
             try:
                 pixels = sitk.GetArrayFromImage(sitk.ReadImage(str(folder / "mask.png")))
             except RuntimeError:

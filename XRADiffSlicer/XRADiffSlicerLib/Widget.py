@@ -54,7 +54,6 @@ class Panel:
         ui.applyButton.clicked.connect(self.onApply)
         ui.copyLogButton.clicked.connect(self.onCopyLog)
         ui.createButton.clicked.connect(self.onCreate)
-        ui.progressBar.setVisible(False)
         self.refresh()
 
     # ---- parameters -------------------------------------------------------------------------
@@ -133,6 +132,7 @@ class Panel:
         self.ui.createButton.setEnabled(creating or (not running and self.parameters is not None))
         self.views.refreshButtons(running, running and self._doing == "views")
         self.side.refresh()
+        self.ui.progressBar.setVisible(running)
         if not running:
             self.ui.statusLabel.setText(self._outcome or problem or _("Ready."))
 
@@ -200,7 +200,6 @@ class Panel:
     def onProgress(self, fraction: float, message: str) -> None:
         """Show how far the worker is."""
         self.installation.settled()
-        self.ui.progressBar.setVisible(True)
         self.ui.progressBar.setValue(round(100 * fraction))
         left = self._timeLeft.words(fraction)
         self.ui.statusLabel.setText(f"{message}, {left}" if left else message)
@@ -251,7 +250,6 @@ class Panel:
         self._end(outcome)
 
     def _end(self, outcome: str) -> None:
-        self.ui.progressBar.setVisible(False)
         self._outcome, self._doing = outcome, ""
         self._refreshButtons()
 
