@@ -245,11 +245,13 @@ def test_worker_makes_the_same_case_and_leaves_nothing_behind(mrml, temporary):
     assert list(Path(temporary).iterdir()) == []
 
 
-def test_impossible_case_starts_no_worker(mrml, temporary):
+def test_impossible_case_is_refused_in_one_line(mrml, temporary):
     logic = ReconstructionLogic(ThreadLauncher())
-    with pytest.raises(ValueError, match="corruption must lie in"):
-        start(logic, corruption=-1)
-    assert not logic.running and list(temporary.iterdir()) == []
+    heard = start(logic, corruption=-1)
+    logic.worker.wait(120)
+    ((message, cancelled),) = heard["failed"]
+    assert "corruption must lie in" in message and "\n" not in message and not cancelled
+    assert heard["finished"] == [] and list(temporary.iterdir()) == []
 
 
 def test_cancelled_case_leaves_nothing_behind(mrml, temporary):

@@ -202,15 +202,18 @@ def sparseFromArray(array: np.ndarray, ijkToRas: np.ndarray) -> SparseVolume:
     """
     from xradiff.datatypes import SparseVolume, VolumeGrid
 
-    ijkToLps = LPS_TO_RAS @ ijkToRas
-    dense = np.asarray(array).T
+    ijkToLps, shape = LPS_TO_RAS @ ijkToRas, array.shape[::-1]
+    flat = np.ravel(array)
+    at = np.flatnonzero(flat != 0)  # of a vector of booleans: many times faster than of a dense array of numbers
+    indices = np.stack(np.unravel_index(at, array.shape)[::-1], axis=1).astype(np.int32)
     for axis in range(3):
         if ijkToLps[axis, axis] < 0:
-            dense = np.flip(dense, axis)
-            ijkToLps[:3, 3] += ijkToLps[:3, axis] * (dense.shape[axis] - 1)
+            indices[:, axis] = shape[axis] - 1 - indices[:, axis]
+            ijkToLps[:3, 3] += ijkToLps[:3, axis] * (shape[axis] - 1)
             ijkToLps[:3, axis] *= -1
     spacing = np.diag(ijkToLps)[:3]
     if not np.allclose(ijkToLps[:3, :3], np.diag(spacing), atol=1e-6):
         raise ValueError("the volume is oblique; its axes must be parallel to the patient's")
-    grid = VolumeGrid(dense.shape, tuple(spacing), tuple(ijkToLps[:3, 3]))
-    return SparseVolume.from_dense(dense.astype(np.float32), grid)
+    grid = VolumeGrid(shape, tuple(spacing), tuple(ijkToLps[:3, 3]))
+    order = np.lexsort(indices.T[::-1])
+    return SparseVolume(grid, indices[order], flat[at][order].astype(np.float32))

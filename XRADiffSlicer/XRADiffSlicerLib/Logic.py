@@ -160,15 +160,13 @@ class ReconstructionLogic(RunLogic):
         """Start making case 0 of a synthetic dataset in a worker process and return at once.
 
         :param onFinished: called with the nodes.
+        :param onFailed: called with one line for the user (also for a value that cannot work), and whether the user
+          cancelled.
         :param options: `side` and see `caseOptions`.
-        :raises ValueError: a value cannot work; nothing was started.
         :raises RuntimeError: a worker is at work already.
         """
-        from xradiff.synthetic.case import CaseOptions
-
         self.refuseSecond()
         fields = caseOptions(**options)
-        CaseOptions(**fields)
 
         def arguments(folder: Path) -> list[str]:
             return syntheticArguments(folder / "dataset", seed, fields)

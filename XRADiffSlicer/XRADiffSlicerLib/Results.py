@@ -85,10 +85,10 @@ class ResultsSection:
             first = acquisitionOf(overlays[0])
             self.parameters.virtualPrimaryDeg = round(first.primary_deg)
             self.parameters.virtualSecondaryDeg = round(first.secondary_deg)
-            self.onLayout()
         self.application.showSegmentation(outputs.segmentation)
         self._applied = ()
         self.refresh()
+        self.onLayout()
 
     # ---- what follows the parameters --------------------------------------------------------
 

@@ -222,7 +222,8 @@ class Panel:
         truth = truthText(outputs.truthDice)
         if truth:
             self.onLog(truth)
-        self.results.show(outputs)
+        with self.quietly():
+            self.results.show(outputs)
         self._end(_("Done. The result covers {fits} of the masks.").format(fits=fits) + (truth and f" {truth}"))
 
     def onCreated(self, case: Any) -> None:
