@@ -92,10 +92,8 @@ def _showMask(image: Any) -> None:
 
 def compositeOf(tag: str) -> Any:
     """Return the node that says what a slice view shows, None where the view does not exist."""
-    nodes = slicer.mrmlScene.GetNodesByClass("vtkMRMLSliceCompositeNode")
-    nodes.UnRegister(None)
-    found = [nodes.GetItemAsObject(index) for index in range(nodes.GetNumberOfItems())]
-    return next((node for node in found if node.GetLayoutName() == tag), None)
+    nodes = slicer.util.getNodesByClass("vtkMRMLSliceCompositeNode")
+    return next((node for node in nodes if node.GetLayoutName() == tag), None)
 
 
 def _show(tag: str, background: Any, label: Any, opacity: float, applicationLogic: Any) -> None:

@@ -130,10 +130,8 @@ def showMaskOfFrame(image: Any, frame: int) -> None:
 
 def _drawnOn(image: Any) -> list[Any]:
     """The segmentations that were drawn on `image` and can be shown, also those that are views themselves."""
-    nodes = slicer.mrmlScene.GetNodesByClass("vtkMRMLSegmentationNode")
-    nodes.UnRegister(None)
-    found = [nodes.GetItemAsObject(index) for index in range(nodes.GetNumberOfItems())]
-    return [node for node in found if imageNodeOf(node) is image and node.GetDisplayNode() is not None]
+    nodes = slicer.util.getNodesByClass("vtkMRMLSegmentationNode")
+    return [node for node in nodes if imageNodeOf(node) is image and node.GetDisplayNode() is not None]
 
 
 def isMask(image: Any, frame: int) -> bool:

@@ -11,15 +11,9 @@ THREE_D = "vtkMRMLViewNode1"
 
 def compositesBySlice() -> dict[str, Any]:
     """Return the composite node of each slice view by the slice node's ID."""
-    scene = slicer.mrmlScene
-    composites = scene.GetNodesByClass("vtkMRMLSliceCompositeNode")
-    found = {}
-    for index in range(composites.GetNumberOfItems()):
-        composite = composites.GetItemAsObject(index)
-        sliceNode = scene.GetNodeByID(f"vtkMRMLSliceNode{composite.GetLayoutName()}")
-        if sliceNode is not None:
-            found[sliceNode.GetID()] = composite
-    return found
+    composites = slicer.util.getNodesByClass("vtkMRMLSliceCompositeNode")
+    sliceNodes = [slicer.mrmlScene.GetNodeByID(f"vtkMRMLSliceNode{one.GetLayoutName()}") for one in composites]
+    return {node.GetID(): one for node, one in zip(sliceNodes, composites, strict=True) if node is not None}
 
 
 def shows(composite: Any, image: Any) -> bool:
