@@ -27,6 +27,9 @@ def main(arguments: list[str]) -> int:
         print(json.dumps(message), flush=True)
     from xradiff.cli import main as run
 
+    from .RunFiles import writeRuns
+
+    writeRuns(Path(arguments[arguments.index("--cancel-file") + 1]).parent)
     return run(arguments, after=makeReady)
 
 
