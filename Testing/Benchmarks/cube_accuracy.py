@@ -35,6 +35,7 @@ KINDS = {
     "as thick as CTA labels": {"thickness": "cta_label"},
     "poses of the clinic": {"poses": "clinical"},
 }
+CASES = 20
 CUTS = (0.01, 0.1, 0.3, 0.5, 0.7, 0.9)
 
 
@@ -75,7 +76,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("methods", nargs="*", help="default: those whose weights are shipped")
     parser.add_argument("--weights", default="", help="name or path; default METHOD_both")
-    parser.add_argument("--cases", type=int, default=20, help="of each kind")
+    parser.add_argument("--cases", type=int, default=CASES, help="of each kind")
     parser.add_argument("--kinds", type=int, default=len(KINDS), help="how many of the kinds, in their order")
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="a setting of the method")
     options = parser.parse_args()
@@ -103,7 +104,7 @@ def table(name, options):
         f"Weights {weights.sha256[:12]}; {options.cases} cases of each kind, seed {SEED}. {weights.recipe['source']}"
     )
     heading = ["cases", spec.title, "backprojection at 0.5", "backprojection, best cut", f"coverage by {spec.title}"]
-    script = f"cube_accuracy.py {name}"
+    script = f"cube_accuracy.py {name}" + (f" --cases {options.cases}" if options.cases != CASES else "")
     write_table(f"{name}_accuracy", f"{spec.title}: mean Dice on new generated cases", heading, rows, note, script)
 
 

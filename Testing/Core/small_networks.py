@@ -60,9 +60,9 @@ def write_believer(folder: Path, name: str = "unet3d_diffusion_both", **recipe: 
     return save_weights(folder / f"{name}.safetensors", tensors, "unet3d_diffusion", told.to_json())
 
 
-def write_unet3d(folder: Path, name: str = "unet3d_both") -> WeightsFile:
+def write_unet3d(folder: Path, name: str = "unet3d_both", seed: int = 0) -> WeightsFile:
     """Write an untrained 3D U-Net, which answers with the backprojection, and return its file."""
-    torch.manual_seed(0)
+    torch.manual_seed(seed)
     tensors = VesselUNet3D(SMALL_UNET).state_dict()
     return save_weights(folder / f"{name}.safetensors", tensors, "unet3d", SMALL_UNET.to_json())
 

@@ -134,7 +134,7 @@ RANGE = {"primary_deg": (0, 10), "secondary_deg": (0, 10), "sid_mm": (1000, 1100
     [
         (lambda rng: draw_poses("guess", "left", rng), r"source of poses must be one of xradiff"),
         (lambda rng: draw_poses("xradiff", "both", rng), r"side must be one of left, right"),
-        (lambda rng: draw_poses("xradiff", "left", rng, count=3), r"3 views need"),
+        (lambda rng: draw_poses("xradiff", "left", rng, count=3), r"has 2 views of the left tree, 3 were asked for"),
         (lambda rng: draw_poses("xradiff", "left", rng, count=0), r"number of views"),
         (lambda rng: draw_poses("clinical", "left", rng, count=12), r"12 were asked for"),
         (lambda rng: draw_poses([ACQUISITION, ACQUISITION], "left", rng), r"no 2 lie at least 25 deg apart"),

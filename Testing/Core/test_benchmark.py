@@ -10,6 +10,7 @@ import sys
 import time
 import types
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -22,41 +23,15 @@ from xradiff.benchmark.plots import write_plots
 from xradiff.benchmark.run import run_benchmark
 from xradiff.benchmark.settings import label_of, settings_of, sweep
 from xradiff.benchmark.statistics import bootstrap_mean
-from xradiff.centreline_tree import Branch, CentrelineTree
 from xradiff.cli import main
-from xradiff.datatypes import Acquisition, VolumeGrid
+from xradiff.datatypes import VolumeGrid
 from xradiff.errors import Cancelled, InputError, MissingDependencyError
-from xradiff.export import write_centreline_vtp
 from xradiff.export.volumes import shared_box, write_volume
-from xradiff.geometry.camera import camera_from
-from xradiff.synthetic import occupancy, random_tubes, silhouette
+from xradiff.synthetic import occupancy, random_tubes
 
-SHAPE = (96, 96)
-VIEWS = ((35.0, 5.0), (-35.0, -10.0), (0.0, 35.0))
-COST = ("seconds", "method_seconds", "peak_memory_mb")
+sys.path.append(str(Path(__file__).parent))
 
-
-def write_case(folder, side, seed, shift_mm=(0.0, 0.0, 0.0), views=2):
-    """Write one case: a small coronary tree (0.35 of its size), displaced in the second view."""
-    folder.mkdir(parents=True)
-    tree = random_tubes(side, np.random.default_rng(seed)).transform(0.35 * np.eye(3))
-    shifts = [[0.0, 0.0, 0.0], list(shift_mm), [0.0, 0.0, 0.0]][:views]
-    for number, ((primary, secondary), shift) in enumerate(zip(VIEWS, shifts, strict=False)):
-        acquisition = Acquisition(primary, secondary, 1070.0, 750.0, (0.8, 0.8))
-        mask = silhouette(tree.translate(shift), camera_from(acquisition, SHAPE))
-        sitk.WriteImage(sitk.GetImageFromArray(mask.astype(np.uint8) * 255), str(folder / f"view{number}.png"))
-        facts = {"alpha": primary, "beta": secondary, "sid": 1070.0, "sod": 750.0, "spacing": 0.8}
-        (folder / f"view{number}.json").write_text(json.dumps(facts))
-    truth = occupancy(tree, VolumeGrid.centred((180, 180, 180), 0.5))
-    write_volume(folder / "truth.nii.gz", truth, *shared_box(truth), binary=True)
-    names = [f"B{number}" for number in range(len(tree.tubes))]
-    branches = [
-        Branch(name, tube.points_lps_mm, tube.radii_mm, np.full(len(tube.radii_mm), ""), min(0, number - 1), 0)
-        for number, (name, tube) in enumerate(zip(names, tree.tubes, strict=True))
-    ]
-    write_centreline_vtp(folder / "truth_centreline.vtp", CentrelineTree(side, tuple(branches)))
-    facts = {"side": side, "seed": seed} | ({"true_shift_lps_mm": shifts} if any(shift_mm) else {})
-    (folder / "case.json").write_text(json.dumps(facts))
+from small_cases import numbers, write_case
 
 
 @pytest.fixture(scope="module")
@@ -74,14 +49,6 @@ def moved(tmp_path_factory):
     folder = tmp_path_factory.mktemp("moved")
     write_case(folder / "case00000", "right", 3, shift_mm=(2.0, -4.0, 1.0))
     return folder
-
-
-def numbers(runs):
-    """What must not depend on workers, times or machines."""
-    return {
-        (run.job.case, run.job.method, run.job.setting): {k: v for k, v in run.metrics.items() if k not in COST}
-        for run in runs
-    }
 
 
 def benchmark(data, out, configs=({"spacing_mm": 1.0, "calibrate": "off"},), **options):
@@ -146,6 +113,7 @@ def test_csv_has_a_row_for_each_run_and_tables_define_each_column(swept):
     assert f"| both | Visual hull | tolerance_mm=0.05 | 2 | {mean:.2f} (" in text
     summary = (result.folder / "summary.md").read_text()
     assert "2 synthetic cases (1 right, 1 left)" in summary and "xradiff benchmark ..." in summary
+    assert "- `calibrate`: Calibration mode." in summary and "- `tolerance_mm`: " in summary
     assert "![Metrics by tolerance_mm](plots/tolerance_mm.png)" in summary
 
 

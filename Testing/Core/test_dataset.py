@@ -225,7 +225,7 @@ def test_the_command_line_makes_a_dataset_that_can_be_reconstructed(tmp_path, ca
         (["--cases", "2", "--poses", "sideways"], "source of poses must be one of"),
         (["--cases", "2", "--poses", "no.json", "nope.json"], "no.json"),
         (["--cases", "2", "--label", "no.nii.gz"], "no.nii.gz"),
-        (["--cases", "2", "--views", "4"], "4 views need as many poses"),
+        (["--cases", "2", "--views", "4"], "autocar and clinical have more"),
         (["--cases", "2", "--workers", "0"], "number of workers"),
     ],
 )

@@ -16,13 +16,15 @@ from xradiff.errors import InputError, MissingDependencyError
 from xradiff.geometry.camera import camera_from
 from xradiff.progress import silent
 from xradiff.reconstruction.interface import ReconstructionInputs
-from xradiff.reconstruction.methods.unet3d_diffusion import conditions, convert, cost, method, published, sampling
+from xradiff.reconstruction.methods.unet3d_diffusion import conditions, convert, cost, method, sampling
 from xradiff.reconstruction.methods.unet3d_diffusion import network as network_file
 from xradiff.reconstruction.methods.unet3d_diffusion.config import Unet3dDiffusionConfig
-from xradiff.reconstruction.methods.unet3d_diffusion.method import Unet3dDiffusion, probabilities
+from xradiff.reconstruction.methods.unet3d_diffusion.method import Unet3dDiffusion
 from xradiff.reconstruction.methods.unet3d_diffusion.network import Condition, NoisePredictor3D, empty_network
 from xradiff.reconstruction.methods.unet3d_diffusion.recipe import NetworkConfig, Recipe
 from xradiff.reconstruction.methods.unet3d_diffusion.training import DiffusionTraining
+from xradiff.reconstruction.published import geometry as published
+from xradiff.reconstruction.published.threshold import probabilities
 from xradiff.reconstruction.samplers import NoiseSchedule, guided, sample_ddim
 from xradiff.synthetic.case import CaseOptions
 from xradiff.training.cases import GeneratedCases

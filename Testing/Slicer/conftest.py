@@ -30,6 +30,7 @@ LOGICS = {
     "subjecthierarchy": "vtkSlicerSubjectHierarchyModuleLogic",
     "cameras": "vtkSlicerCamerasModuleLogic",
     "colors": "vtkSlicerColorLogic",
+    "markups": "vtkSlicerMarkupsLogic",
 }
 
 

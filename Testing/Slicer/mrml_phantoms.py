@@ -6,6 +6,8 @@ from types import SimpleNamespace
 
 import numpy as np
 from xradiff.datatypes import Acquisition, AngiogramView, SparseVolume, SurfaceMesh, VolumeGrid
+from xradiff.quantification import summarise
+from XRADiffSlicerLib import Contents, NodeConversion
 
 GRID = VolumeGrid((20, 24, 30), (0.5, 0.5, 0.5), (-3.0, 11.0, -40.0))
 LEFT_ANTERIOR = Acquisition(35.0, -8.0, 1050.0, 740.0, (0.6, 0.6))
@@ -48,6 +50,9 @@ def result(uncertainty: SparseVolume | None = None) -> SimpleNamespace:
         fits=fits(),
         views=(),
         warnings=("Take care.",),
+        side=None,
+        summary=summarise(corner()),
+        segment=(),
     )
 
 
@@ -66,3 +71,21 @@ def sphereViews(shape: tuple[int, int] = (160, 200)) -> list[AngiogramView]:
         pixels = np.where(distance <= SPHERE_RADIUS, 255, 0).astype(np.uint8)
         views.append(AngiogramView(f"sphere {index}", pixels, acquisition))
     return views
+
+
+def fillVolume(node, volume):
+    """Put a sparse volume into a volume node."""
+    dense, grid = volume.to_dense(margin=1)
+    NodeConversion.updateVolumeFromArray(node, np.ascontiguousarray(dense.T), Contents.ijkToRasFromGrid(grid))
+
+
+def fillSegmentation(node, volume):
+    """Make the voxels of a sparse volume the coronary segment of a node."""
+    dense, grid = volume.to_dense(margin=1)
+    NodeConversion.updateSegmentationFromArray(node, dense.T > 0, Contents.ijkToRasFromGrid(grid))
+
+
+def fillModel(node, mesh):
+    """Put a mesh into a model node."""
+    arrays = Contents.surfaceArrays(mesh)
+    NodeConversion.updateModelFromArrays(node, arrays["points"], arrays["triangles"], arrays["normals"])

@@ -220,6 +220,9 @@ class Desktop:
     def editSegmentation(self, segmentation, image):
         self.edited = (segmentation, image)
 
+    def placePoints(self, markups):
+        self.placing = markups
+
     def settingWidgets(self, _place, rows):
         return {row["name"]: SimpleNamespace(row=row, value=None) for row in rows}
 
@@ -236,7 +239,8 @@ class Desktop:
         self.shown.append(segmentation)
 
     def showTable(self, _view, table):
-        self.shown.append(table)
+        if table is not None:
+            self.shown.append(table)
 
     def setting(self, name):
         return self.settings.get(name, "")

@@ -109,6 +109,9 @@ class QtDesktop(Desktop):
     def showTable(self, view, table):
         super().showTable(view, table)
         model = QStandardItemModel(view)
+        if table is None:
+            view.setModel(model)
+            return
         columns = range(table.GetNumberOfColumns())
         model.setHorizontalHeaderLabels([table.GetColumnName(column) for column in columns])
         for row in range(table.GetNumberOfRows()):

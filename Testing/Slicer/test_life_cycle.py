@@ -13,9 +13,12 @@ import pytest
 import slicer
 from conftest import MODULE
 from panel_stand_ins import NAMES, Desktop, Logic, Views, Widget, image
-from XRADiffSlicerLib import Layout, ResultViews
+from XRADiffSlicerLib import Layout, Masks, ResultViews, VesselMarks
+from XRADiffSlicerLib.Contents import contentsOf
+from XRADiffSlicerLib.EpipolarLine import positionOf
+from XRADiffSlicerLib.Geometry import BY_HAND, storeFacts
 from XRADiffSlicerLib.NodeConversion import imageFromNode, imageNodeFromView, sparseFromVolume
-from XRADiffSlicerLib.Outputs import UNCERTAINTY_ROLE, fillOutputs
+from XRADiffSlicerLib.Outputs import UNCERTAINTY_ROLE, Filling, fillOutputs
 from XRADiffSlicerLib.Parameters import Parameters
 from XRADiffSlicerLib.Results import ResultsSection
 from XRADiffSlicerLib.Widget import Panel
@@ -94,6 +97,8 @@ def test_saved_result_opens_ready(mrml, applicationLogic, found, tmp_path):
     ui = SimpleNamespace(**{name: Widget() for name in NAMES})
     section = ResultsSection(ui, Desktop(Views(applicationLogic)), print)
     section.setParameters(parameters)
+    (measurements,) = section.application.shown
+    assert measurements.GetCellText(0, 0) == "Volume" and float(measurements.GetCellText(0, 1)) > 100
     assert all(button.enabled for button in (ui.layoutButton, ui.reportButton, ui.exportButton, ui.coloringSelector))
     section.onLayout()
     assert Layout.compositeOf("XRADiff2").GetLabelVolumeID() == overlays[1].GetID()
@@ -110,6 +115,35 @@ def test_looking_at_an_opened_scene_changes_nothing(mrml, found):
     count, hidden = mrml.GetNumberOfNodes(), outputs.model.GetDisplayNode().GetVisibility()
     panelOf(parameters).setParameters(None)
     assert mrml.GetNumberOfNodes() == count and outputs.model.GetDisplayNode().GetVisibility() == hidden
+
+
+def test_scene_saved_in_mid_work_opens_ready(mrml, applicationLogic, found, tmp_path):
+    """Saved while a result is taken over: views, geometry, masks and marks are there, and Apply is possible."""
+    nodes = [imageNodeFromView(view, view.name) for view in phantoms.sphereViews()]
+    for node, view in zip(nodes, phantoms.sphereViews(), strict=True):
+        taken = view.acquisition
+        facts = {name: getattr(taken, name) for name in ("primary_deg", "secondary_deg", "sid_mm", "sod_mm")}
+        storeFacts(node, {**facts, "pixel_spacing_mm": list(taken.pixel_spacing_mm)}, BY_HAND)
+        mask = Masks.newMask(node, 0, imageFromNode(node) > 0)
+        marks = VesselMarks.newMarks(node, 0)
+        for pixel in ((70.0, 90.0), (80.0, 95.0)):
+            marks.AddControlPoint(*positionOf(node, pixel))
+    parameters = singleton(mrml)
+    for index, node in enumerate(nodes):
+        parameters.SetNodeReferenceID(f"view{index}", node.GetID())
+    steps = Filling(contentsOf(found), nodes[0], None, nodes, "report").steps()
+    for _step in range(4):
+        next(steps)
+    assert mask.GetScene() is not None
+    reopened(mrml, tmp_path / "saved.mrb", applicationLogic)
+
+    panel = panelOf(Parameters(mrml.GetSingletonNode("XRADiffSlicer", "vtkMRMLScriptedModuleNode")))
+    assert panel.problem() == "" and panel.ui.applyButton.enabled and not panel.ui.progressBar.visible
+    assert panel.ui.originLabel0.text == "LAO 35.0°, CAU 8.0° (by hand)"
+    assert panel.ui.maskLabel1.text.startswith("Mask: ") and panel.ui.vesselLabel0.text == "2 points"
+    panel.onApply()
+    np.testing.assert_allclose(panel.logic.call.segmentOfInterest[1], [(70, 90), (80, 95)], atol=1e-3)
+    assert [view.GetName() for view in panel.logic.call.views] == ["sphere 0", "sphere 1"]
 
 
 # ---- nodes deleted under it -----------------------------------------------------------------
@@ -214,6 +248,26 @@ def test_closing_the_scene_starts_afresh(mrml, widget):
     assert widget.panel.parameters.view0 is None
     assert widget.panel.ui.statusLabel.text == "Choose the image of view 1."
     assert before.guis == 0
+
+
+def test_closing_the_scene_in_mid_work_leaves_no_trace_in_the_panel(mrml, widget, monkeypatch):
+    facts = {"primary_deg": 35, "secondary_deg": 8, "sid_mm": 1000, "sod_mm": 700, "pixel_spacing_mm": 0.3}
+    widget.panel.parameters.view0, widget.panel.parameters.view1 = image("A", facts), image("B", facts)
+    ended = []
+
+    def start(_views, **_options):
+        widget.logic.worker = SimpleNamespace(running=True, abort=lambda: ended.append(widget.logic.worker))
+
+    monkeypatch.setattr(widget.logic, "startReconstruction", start)
+    monkeypatch.setattr("XRADiffSlicerLib.Application.Application.ensureInstalled", lambda *_given: None)
+    widget.panel.onApply()
+    assert widget.panel.ui.applyButton.text == "Cancel" and widget.panel.ui.progressBar.visible
+    widget.logic.worker.abort = lambda: (ended.append(True), setattr(widget.logic.worker, "running", False))
+    mrml.Clear(0)
+    ui = widget.panel.ui
+    assert ended == [True]
+    assert (ui.applyButton.text, ui.applyButton.enabled, ui.progressBar.visible) == ("Apply", False, False)
+    assert ui.statusLabel.text == "Choose the image of view 1."
 
 
 def test_opening_a_scene_over_it_shows_the_parameters_of_that_scene(mrml, widget, tmp_path):

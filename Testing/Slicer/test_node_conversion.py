@@ -36,7 +36,7 @@ def test_one_voxel_lands_where_the_core_says(mrml):
     grid = VolumeGrid((5, 6, 7), (0.5, 0.75, 2.0), (10.0, -20.0, 30.0))
     voxel = SparseVolume(grid, np.array([[1, 2, 3]], np.int32), np.array([0.25], np.float32))
     node = add("vtkMRMLScalarVolumeNode")
-    conversion.updateVolumeFromSparse(node, voxel)
+    phantoms.fillVolume(node, voxel)
     # x = 10 + 0.5 to the left, y = -20 + 1.5 to posterior, z = 30 + 6 up; RAS negates x and y
     np.testing.assert_allclose(rasOfVoxels(node), [[-10.5, 18.5, 36.0]])
     assert slicer.util.arrayFromVolume(node).max() == np.float32(0.25)
@@ -45,7 +45,7 @@ def test_one_voxel_lands_where_the_core_says(mrml):
 
 def test_volume_round_trip(mrml):
     node = add("vtkMRMLScalarVolumeNode")
-    conversion.updateVolumeFromSparse(node, phantoms.corner())
+    phantoms.fillVolume(node, phantoms.corner())
     back = conversion.sparseFromVolume(node)
     np.testing.assert_allclose(back.points_lps_mm(), phantoms.corner().points_lps_mm())
     np.testing.assert_array_equal(back.values, phantoms.corner().values)
@@ -73,8 +73,8 @@ def test_oblique_volume_is_refused(mrml):
 
 def test_segmentation_covers_exactly_the_voxels(mrml):
     volume, segmentation = add("vtkMRMLScalarVolumeNode"), add("vtkMRMLSegmentationNode")
-    conversion.updateVolumeFromSparse(volume, phantoms.corner())
-    conversion.updateSegmentationFromSparse(segmentation, phantoms.corner())
+    phantoms.fillVolume(volume, phantoms.corner())
+    phantoms.fillSegmentation(segmentation, phantoms.corner())
     name = segmentation.GetSegmentation().GetNthSegmentID(0)
     segment = slicer.util.arrayFromSegmentBinaryLabelmap(segmentation, name, volume)
     np.testing.assert_array_equal(segment > 0, slicer.util.arrayFromVolume(volume) > 0)
@@ -82,7 +82,7 @@ def test_segmentation_covers_exactly_the_voxels(mrml):
 
 def test_segment_says_what_it_is(mrml):
     segmentation = add("vtkMRMLSegmentationNode")
-    conversion.updateSegmentationFromSparse(segmentation, phantoms.corner())
+    phantoms.fillSegmentation(segmentation, phantoms.corner())
     segment = segmentation.GetSegmentation().GetNthSegment(0)
     tag = vtk.reference("")
     assert segment.GetTag(segment.GetTerminologyEntryTagName(), tag)
@@ -94,14 +94,14 @@ def test_segmentation_again_replaces_only_our_segment(mrml):
     segmentation = add("vtkMRMLSegmentationNode")
     segmentation.GetSegmentation().AddEmptySegment("mine", "mine")
     for _ in range(2):
-        conversion.updateSegmentationFromSparse(segmentation, phantoms.corner())
+        phantoms.fillSegmentation(segmentation, phantoms.corner())
     assert segmentation.GetSegmentation().GetNumberOfSegments() == 2
     assert segmentation.GetSegmentation().GetSegment("mine") is not None
 
 
 def test_segmentation_surface_lies_around_the_voxels(mrml):
     segmentation = add("vtkMRMLSegmentationNode")
-    conversion.updateSegmentationFromSparse(segmentation, phantoms.corner())
+    phantoms.fillSegmentation(segmentation, phantoms.corner())
     segmentation.CreateClosedSurfaceRepresentation()
     surface = vtk.vtkPolyData()
     segmentation.GetClosedSurfaceRepresentation(segmentation.GetSegmentation().GetNthSegmentID(0), surface)
@@ -113,7 +113,7 @@ def test_segmentation_surface_lies_around_the_voxels(mrml):
 
 def test_model_lands_at_the_same_place_and_looks_outwards(mrml):
     node = add("vtkMRMLModelNode")
-    conversion.updateModelFromMesh(node, phantoms.tetrahedron())
+    phantoms.fillModel(node, phantoms.tetrahedron())
     np.testing.assert_allclose(node.GetPolyData().GetBounds(), [-11, -1, -7, -2, 3, 23])
     mass = vtk.vtkMassProperties()
     mass.SetInputData(node.GetPolyData())
@@ -128,11 +128,11 @@ def test_model_lands_at_the_same_place_and_looks_outwards(mrml):
 
 def test_volume_segmentation_and_model_agree(mrml):
     volume, model = add("vtkMRMLScalarVolumeNode"), add("vtkMRMLModelNode")
-    conversion.updateVolumeFromSparse(volume, phantoms.corner())
+    phantoms.fillVolume(volume, phantoms.corner())
     points = phantoms.corner().points_lps_mm()
     mesh = phantoms.tetrahedron()
     moved = type(mesh)(points[[0, 50, 200, -1]], mesh.triangles)
-    conversion.updateModelFromMesh(model, moved)
+    phantoms.fillModel(model, moved)
     for point in slicer.util.arrayFromModelPoints(model):
         assert np.min(np.linalg.norm(rasOfVoxels(volume) - point, axis=1)) < 1e-5
 

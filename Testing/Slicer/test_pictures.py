@@ -68,7 +68,7 @@ def test_any_number_of_frames_can_be_drawn(count, tmp_path):
     assert pixels(curvePng([1.0] * count, [0.1] * count, count - 1), tmp_path).shape == (36, 320, 4)
 
 
-SPEC = SimpleNamespace(seconds_cpu=3.0, seconds_gpu=0.2, memory_gb=1.5)
+SPEC = SimpleNamespace(seconds_cpu=3.0, seconds_gpu=0.2, gpu_source="an estimate, not measured", memory_gb=1.5)
 
 
 def test_cost_on_this_computer():
@@ -76,7 +76,8 @@ def test_cost_on_this_computer():
         "About 3 s on the CPU, which has 4 cores here; 1.5 GB of memory (8.0 GB are free)."
     )
     assert estimateText(SPEC, "cpu", 8 * GIGABYTE, cores=1).startswith("About 6 s")
-    assert estimateText(SPEC, "cuda", 8 * GIGABYTE).startswith("About 0.2 s on a current GPU")
+    told = estimateText(SPEC, "cuda", 8 * GIGABYTE)
+    assert told.startswith("About 0.2 s on a current GPU (an estimate, not measured)")
     assert "only 1.0 GB are free" in estimateText(SPEC, "cpu", GIGABYTE)
     assert (duration(0.21), duration(89), duration(1500)) == ("0.21 s", "89 s", "25 min")
 

@@ -13,7 +13,7 @@ from panel_stand_ins import NAMES, Desktop, Views, Widget
 from xradiff.datatypes import Acquisition
 from xradiff.geometry.camera import camera_from, camera_of
 from xradiff.pipeline import reconstruct
-from XRADiffSlicerLib import Coloring, Layout, ResultFiles, ResultViews
+from XRADiffSlicerLib import Coloring, Layout, Masks, ResultFiles, ResultViews, SliceViews
 from XRADiffSlicerLib.Contents import AGREE, MASK_ONLY, RESULT_ONLY
 from XRADiffSlicerLib.Logic import ReconstructionLogic
 from XRADiffSlicerLib.NodeConversion import imageFromNode, imageNodeFromView, sparseFromVolume
@@ -137,6 +137,45 @@ def test_result_is_shown_beside_its_angiograms(section, nodes, outputs):
     assert Layout.compositeOf("XRADiff1").GetLabelOpacity() == 0.9
     virtual = outputs.segmentation.GetNodeReference(ResultViews.VIRTUAL_ROLE)
     assert Layout.compositeOf(Layout.VIRTUAL_TAG).GetBackgroundVolumeID() == virtual.GetID()
+
+
+def test_mask_gives_way_to_the_overlay_that_shows_it(section, nodes):
+    drawn = Masks.newMask(nodes[0], 0, imageFromNode(nodes[0]) > 0)
+    view = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLSegmentationNode", "a view itself")
+    view.CreateDefaultDisplayNodes()
+    view.SetReferenceImageGeometryParameterFromVolumeNode(nodes[1])
+    section.onLayout()
+    assert [list(node.GetDisplayNode().GetViewNodeIDs()) for node in (drawn, view)] == [[SliceViews.THREE_D]] * 2
+    section.parameters.overlayOpacity = 0.0
+    section.refresh()
+    for node, tag in ((drawn, "XRADiff1"), (view, "XRADiff2")):
+        assert list(node.GetDisplayNode().GetViewNodeIDs()) == [f"vtkMRMLSliceNode{tag}"]
+    section.parameters.overlayOpacity = 0.5
+    section.refresh()
+    assert list(drawn.GetDisplayNode().GetViewNodeIDs()) == [SliceViews.THREE_D]
+    Layout.compositeOf("XRADiff1").SetLabelVolumeID(None)
+    Masks.showMaskOfFrame(nodes[0], 0)
+    assert list(drawn.GetDisplayNode().GetViewNodeIDs()) == ["vtkMRMLSliceNodeXRADiff1"]
+
+
+def test_slice_view_draws_the_overlay_and_not_the_mask_below_it(section, nodes, outputs):
+    """Drawn by Slicer's own slice logic and displayable managers."""
+    from slice_view import drawn
+
+    Masks.newMask(nodes[0], 0, imageFromNode(nodes[0]) > 0)
+    section.parameters.overlayOpacity = 0.5
+    section.onLayout()
+    labels, image = imageFromNode(outputs.overlays[0]), imageFromNode(nodes[0])
+    picture = drawn(section.views.logic, "XRADiff1", SHAPE)
+    at = labels == AGREE  # medians: Slicer smooths the image at the border of the mask
+    expected = 0.5 * np.array(ResultViews.COLORS[AGREE][1]) + 0.5 * 255
+    np.testing.assert_allclose(np.median(picture[at], axis=0), expected, atol=2)
+    assert np.median(image[at]) == 255
+    section.parameters.overlayOpacity = 0.0
+    section.refresh()
+    there = drawn(section.views.logic, "XRADiff1", SHAPE)[image > 0]
+    red, green, _blue = np.median(there, axis=0)
+    assert red > green + 10, "without the overlay the mask is seen again"
 
 
 def test_without_a_main_window_the_layout_stays(section):
@@ -277,6 +316,25 @@ def test_surface_without_samples_cannot_be_colored(section, found, nodes, output
     assert not section.ui.coloringSelector.enabled and not Coloring.hasSpread(outputs.model)
 
 
+# ---- measurements ---------------------------------------------------------------------------
+
+
+def test_measurements_are_those_of_the_sphere(section, found, outputs, nodes):
+    """The hull of two views of a sphere of 5 mm: as high as the sphere, one part, larger than it by little."""
+    table = outputs.measurements
+    rows = {table.GetCellText(row, 0): row for row in range(table.GetNumberOfRows())}
+    value = {name: float(table.GetCellText(row, 1)) for name, row in rows.items()}
+    assert [table.GetColumnName(column) for column in range(3)] == ["Quantity", "Value", "Unit"]
+    assert table.GetCellText(rows["Volume"], 2) == "mm³"
+    sphere = 4 / 3 * np.pi * phantoms.SPHERE_RADIUS**3
+    assert sphere < value["Volume"] < 2 * sphere
+    assert 4 * np.pi * phantoms.SPHERE_RADIUS**2 < value["Surface area"] < 8 * np.pi * phantoms.SPHERE_RADIUS**2
+    assert (value["Connected parts"], value["Share of the largest part"]) == (1, 100)
+    assert value["Extent foot to head"] == pytest.approx(2 * phantoms.SPHERE_RADIUS, abs=2)
+    assert section.application.shown == [outputs.table, table]
+    assert fillOutputs(found, nodes[0], outputs, nodes).measurements is table, "filled again, not made again"
+
+
 # ---- export ---------------------------------------------------------------------------------
 
 
@@ -287,8 +345,8 @@ def test_export_writes_what_is_ticked(section, outputs, found, tmp_path):
     section.application.folder = str(folder)
     section.onExport()
     assert sorted(path.name for path in folder.iterdir()) == [
-        "probability.nrrd", "report.html", "reprojection.csv", "reprojection.schema.csv", "segmentation.seg.nrrd",
-        "surface.stl", "surface.vtp", "uncertainty.nrrd",
+        "measurements.csv", "measurements.schema.csv", "probability.nrrd", "report.html", "reprojection.csv",
+        "reprojection.schema.csv", "segmentation.seg.nrrd", "surface.stl", "surface.vtp", "uncertainty.nrrd",
     ]  # fmt: skip
     assert section.said[0].startswith("Exported probability.nrrd")
     assert (folder / "report.html").read_text(encoding="utf-8") == "<p>Käthe</p>"

@@ -12,6 +12,7 @@ from XRADiffSlicerLib import Geometry, Masks, Runs, Views
 from XRADiffSlicerLib.Launchers import ThreadLauncher
 from XRADiffSlicerLib.Logic import ReconstructionLogic
 from XRADiffSlicerLib.NodeConversion import SEGMENT_NAME, InputNodeError, imageFromNode
+from XRADiffSlicerLib.RunFiles import writeRuns
 
 # ---- runs -----------------------------------------------------------------------------------
 
@@ -90,11 +91,19 @@ def test_geometry_of_a_moving_arm_is_that_of_the_frame(mrml):
     assert Geometry.geometryOf(image, frame=2).primary_deg == 33, "what the user entered holds for every frame"
 
 
+def writtenRun(image, folder):
+    """The XA file of a run, as the worker makes it of what is left for it."""
+    path = Runs.runFile(image, folder / "run.dcm")
+    assert not path.exists()
+    writeRuns(folder)
+    return path
+
+
 def test_written_run_is_what_the_sequence_holds(mrml, tmp_path):
     from xradiff.views import read_run
 
     image = runNode("run", 4, seconds=0.05, shape=(17, 23))
-    run = read_run(Runs.runFile(image, tmp_path / "run.dcm"), FACTS)
+    run = read_run(writtenRun(image, tmp_path), FACTS)
     assert len(run) == 4 and run.times_ms == pytest.approx([0, 50, 100, 150])
     for index in range(4):
         assert np.array_equal(run.frame(index), Runs.frameImage(image, index))
@@ -106,7 +115,7 @@ def test_written_run_of_other_numbers_keeps_their_order(mrml, tmp_path, kind):
     from xradiff.views import read_run
 
     image = runNode("run", 2, kind=kind, offset=-700 if kind != np.uint16 else 0)
-    run = read_run(Runs.runFile(image, tmp_path / "run.dcm"))
+    run = read_run(writtenRun(image, tmp_path))
     own = np.stack([Runs.frameImage(image, index) for index in (0, 1)]).astype(float).ravel()
     written = np.stack([run.frame(index) for index in (0, 1)]).ravel()
     order = np.argsort(own, kind="stable")
@@ -281,6 +290,15 @@ def test_run_without_geometry_says_what_is_missing(mrml, monkeypatch):
     ReconstructionLogic(ThreadLauncher()).startSegmentation(image, 1, **said.options()).wait(120)
     assert "lacks" in said.failure[0] and not said.failure[1]
     assert Masks.masksOf(image) == []
+
+
+def test_run_that_is_deleted_while_it_is_segmented_is_told(runs):
+    said, image = Said(), runs.angiograms[0]
+    worker = ReconstructionLogic(ThreadLauncher()).startSegmentation(image, 6, **said.options())
+    slicer.mrmlScene.RemoveNode(image)
+    worker.wait(120)
+    assert said.failure == (f"the mask could not be loaded: {image.GetName()} was deleted", False)
+    assert slicer.mrmlScene.GetNumberOfNodesByClass("vtkMRMLSegmentationNode") == 1  # the truth's
 
 
 def test_work_on_a_run_can_be_cancelled_and_leaves_no_files(runs, monkeypatch, tmp_path):

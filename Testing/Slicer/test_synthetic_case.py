@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 import time
 from pathlib import Path
 
@@ -9,12 +10,12 @@ import numpy as np
 import pytest
 import slicer
 from vtk.util.numpy_support import vtk_to_numpy
-from XRADiffSlicerLib import Logic as logic_module
 from XRADiffSlicerLib.Geometry import geometryOf
 from XRADiffSlicerLib.Launchers import ThreadLauncher
 from XRADiffSlicerLib.Logic import ReconstructionLogic
 from XRADiffSlicerLib.NodeConversion import imageFromNode, meshFromModel, sparseFromVolume
-from XRADiffSlicerLib.SyntheticCase import PHASE_ATTRIBUTE, heartPhases, loadSyntheticCase
+from XRADiffSlicerLib.SyntheticCase import PHASE_ATTRIBUTE, loadSyntheticCase
+from XRADiffSlicerLib.SyntheticContents import heartPhases
 from XRADiffSlicerLib.Views import viewFromNode
 
 FRAMES, SMALL = 6, 256
@@ -225,7 +226,7 @@ def start(logic, **options):
 
 @pytest.fixture
 def temporary(tmp_path, monkeypatch):
-    monkeypatch.setattr(logic_module.tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     return tmp_path
 
 
@@ -244,11 +245,13 @@ def test_worker_makes_the_same_case_and_leaves_nothing_behind(mrml, temporary):
     assert list(Path(temporary).iterdir()) == []
 
 
-def test_impossible_case_starts_no_worker(mrml, temporary):
+def test_impossible_case_is_refused_in_one_line(mrml, temporary):
     logic = ReconstructionLogic(ThreadLauncher())
-    with pytest.raises(ValueError, match="corruption must lie in"):
-        start(logic, corruption=-1)
-    assert not logic.running and list(temporary.iterdir()) == []
+    heard = start(logic, corruption=-1)
+    logic.worker.wait(120)
+    ((message, cancelled),) = heard["failed"]
+    assert "corruption must lie in" in message and "\n" not in message and not cancelled
+    assert heard["finished"] == [] and list(temporary.iterdir()) == []
 
 
 def test_cancelled_case_leaves_nothing_behind(mrml, temporary):
@@ -267,3 +270,21 @@ def test_closing_the_scene_ends_the_worker_and_its_files(mrml, temporary):
     logic.removeTemporaryFiles()
     assert not logic.running and list(temporary.iterdir()) == []
     assert heard["failed"] == heard["finished"] == []
+
+
+@pytest.mark.parametrize("ending", ["cancel", "removeTemporaryFiles"])
+def test_ending_while_the_nodes_are_made_removes_them(mrml, temporary, ending):
+    """Cancel, or a scene that is closed, between two steps of the taking over."""
+    logic = ReconstructionLogic(ThreadLauncher())
+    nodes = mrml.GetNumberOfNodes()
+    heard = start(logic, frames=12, imagePx=128)
+    while mrml.GetNumberOfNodesByClass("vtkMRMLSequenceNode") == 0:
+        logic.worker._launcher.pump()
+        time.sleep(0.005)
+    assert mrml.GetNumberOfNodes() > nodes and heard["finished"] == [], heard["log"]
+    getattr(logic, ending)()
+    assert not logic.running and heard["finished"] == []
+    assert heard["failed"] == ([("cancelled", True)] if ending == "cancel" else [])
+    assert mrml.GetNumberOfNodesByClass("vtkMRMLVolumeNode") == mrml.GetNumberOfNodesByClass("vtkMRMLModelNode") == 0
+    assert mrml.GetNumberOfNodesByClass("vtkMRMLSequenceNode") == 0
+    assert list(temporary.iterdir()) == []

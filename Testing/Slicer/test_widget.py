@@ -168,7 +168,7 @@ def test_result_is_shown_and_remembered(ready):
     assert ready.parameters.outputSegmentation is outputs.segmentation
     assert ready.parameters.outputTable is outputs.table
     assert ready.ui.statusLabel.text == "Done. The result covers 99.0% and 98.0% of the masks."
-    assert ready.application.shown == [outputs.table, outputs.segmentation]
+    assert ready.application.shown == [outputs.segmentation, outputs.table, outputs.measurements]
     assert ready.ui.resultsCollapsibleButton.properties == {"collapsed": False}
     assert "Take care." in ready.ui.logTextEdit.lines
     assert ready.ui.showButton.enabled and ready.ui.reportButton.enabled

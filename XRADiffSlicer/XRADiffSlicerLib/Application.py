@@ -95,12 +95,18 @@ class Application:
 
     def editSegmentation(self, segmentation: Any, image: Any) -> None:
         """Open the Segment Editor with a segmentation on its image."""
-        slicer.util.setSliceViewerLayers(background=image, fit=False)
+        slicer.util.setSliceViewerLayers(background=image, label=None, fit=False)  # no overlay on what is drawn
         segmentation.GetDisplayNode().RemoveAllViewNodeIDs()
         slicer.util.selectModule("SegmentEditor")
         editor = slicer.modules.segmenteditor.widgetRepresentation().self().editor
         editor.setSegmentationNode(segmentation)
         editor.setSourceVolumeNode(image)
+
+    def placePoints(self, markups: Any) -> None:
+        """Let the user set points of a point list in the slice views until the right button is clicked."""
+        logic = slicer.modules.markups.logic()
+        logic.SetActiveList(markups)
+        logic.StartPlaceMode(True)
 
     def settingWidgets(self, place: Any, rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
         """Fill `place` with widgets for settings, see `SettingWidgets`; return them by name."""

@@ -14,14 +14,16 @@ GIGABYTE = 2**30
 def estimateText(spec: Any, device: str, availableBytes: float, cores: int | None = None) -> str:
     """Return time and memory of a case beside what this computer has.
 
-    :param spec: of the method; its times hold for two CPU cores or a current GPU, at 0.5 mm.
+    :param spec: of the method; its times hold for two CPU cores or, not measured, a current GPU, at 0.5 mm.
     :param device: "cpu" or "cuda".
     :param availableBytes: memory that is free.
     :param cores: CPU cores; None to ask the system.
     """
     cores = cores or os.cpu_count() or 1
     if device == "cuda" and spec.seconds_gpu is not None:
-        time = _("About {time} on a current GPU").format(time=duration(spec.seconds_gpu))
+        time = _("About {time} on a current GPU ({source})").format(
+            time=duration(spec.seconds_gpu), source=spec.gpu_source
+        )
     else:
         # One core does the work of two in twice the time; more than two help little and are not promised.
         factor = max(1.0, TYPICAL_CORES / cores)

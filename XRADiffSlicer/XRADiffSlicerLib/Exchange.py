@@ -14,7 +14,7 @@ from .NodeConversion import ijkToRasOf
 from .WorkerMain import CONTENTS_FOLDER
 
 if TYPE_CHECKING:
-    from xradiff.datatypes import AngiogramView, SparseVolume
+    from xradiff.datatypes import AngiogramView
 
 
 def exportViews(views: Sequence[AngiogramView], folder: Path) -> list[tuple[Path, Path]]:
@@ -55,8 +55,12 @@ def workerArguments(
     spacingMm: float = 0.5,
     device: str = "auto",
     seed: int = 0,
+    segmentOfInterest: Mapping[int, Sequence[tuple[float, float]]] | None = None,
 ) -> list[str]:
-    """Return the arguments after `python -m xradiff` that reconstruct `files` into `result`."""
+    """Return the arguments after `python -m xradiff` that reconstruct `files` into `result`.
+
+    The options are those of `Logic.reconstruct`.
+    """
     arguments = ["reconstruct", "--progress", "json", "--out", str(result)]
     for image, geometry in files:
         arguments += ["--view", str(image), str(geometry)]
@@ -64,6 +68,8 @@ def workerArguments(
     arguments += ["--spacing-mm", f"{spacingMm:g}", "--device", device, "--seed", str(seed)]
     for key, value in (settings or {}).items():
         arguments += ["--set", f"{key}={value}"]
+    for view, points in (segmentOfInterest or {}).items():
+        arguments += ["--segment-of-interest", str(view), *(f"{row:.2f},{column:.2f}" for row, column in points)]
     return arguments
 
 
@@ -96,21 +102,3 @@ def readResult(folder: Path, views: Sequence[AngiogramView]) -> Contents:
         fit["view_name"] = found["name"] = view.name
         found["frame"] = view.frame
     return contents
-
-
-def sparseFromImage(path: Path) -> SparseVolume:
-    """Read the non-zero voxels of an image whose axes are parallel to the patient's.
-
-    :raises ValueError: it cannot be read or is oblique.
-    """
-    import SimpleITK as sitk
-    from xradiff.datatypes import SparseVolume, VolumeGrid
-
-    try:
-        image = sitk.DICOMOrient(sitk.ReadImage(str(path), sitk.sitkFloat32), "LPS")
-    except RuntimeError:
-        raise ValueError(f"{path.name} is not an image that can be read") from None
-    if not np.allclose(image.GetDirection(), np.eye(3).ravel(), atol=1e-4):
-        raise ValueError(f"{path.name} is oblique")
-    grid = VolumeGrid(image.GetSize(), image.GetSpacing(), image.GetOrigin())
-    return SparseVolume.from_dense(sitk.GetArrayFromImage(image).T, grid)

@@ -7,7 +7,9 @@ from typing import Any
 
 import slicer
 
+from .Masks import showMaskOfFrame
 from .ResultViews import frameOf, viewOf
+from .Runs import frameOf as frameShown
 
 FIRST_LAYOUT = 7310  # numbers below 1000 are Slicer's; one layout for each number of views
 MOST_VIEWS = 4
@@ -68,24 +70,30 @@ def showInViews(overlays: Sequence[Any], virtual: Any, opacity: float, applicati
         if image is not None:
             _showFrame(image, frameOf(overlay))
         _show(viewTag(index), image, overlay, opacity, applicationLogic)
+        _showMask(image)
     if virtual is not None:
         _show(VIRTUAL_TAG, virtual, None, opacity, applicationLogic)
 
 
-def setOpacity(count: int, opacity: float) -> None:
-    """Set how strongly the overlays of the `count` slice views cover the angiograms."""
-    for index in range(min(count, MOST_VIEWS)):
+def setOpacity(overlays: Sequence[Any], opacity: float) -> None:
+    """Set how strongly the overlays cover the angiograms."""
+    for index, overlay in enumerate(overlays[:MOST_VIEWS]):
         composite = compositeOf(viewTag(index))
         if composite is not None:
             composite.SetLabelOpacity(opacity)
+            _showMask(viewOf(overlay))
+
+
+def _showMask(image: Any) -> None:
+    """Let the mask of an angiogram give way to the overlay, or come back where that is not to be seen."""
+    if image is not None:
+        showMaskOfFrame(image, frameShown(image))
 
 
 def compositeOf(tag: str) -> Any:
     """Return the node that says what a slice view shows, None where the view does not exist."""
-    nodes = slicer.mrmlScene.GetNodesByClass("vtkMRMLSliceCompositeNode")
-    nodes.UnRegister(None)
-    found = [nodes.GetItemAsObject(index) for index in range(nodes.GetNumberOfItems())]
-    return next((node for node in found if node.GetLayoutName() == tag), None)
+    nodes = slicer.util.getNodesByClass("vtkMRMLSliceCompositeNode")
+    return next((node for node in nodes if node.GetLayoutName() == tag), None)
 
 
 def _show(tag: str, background: Any, label: Any, opacity: float, applicationLogic: Any) -> None:

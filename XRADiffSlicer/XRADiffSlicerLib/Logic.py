@@ -10,19 +10,20 @@ print(XRADiffSlicerLogic().reconstruct(case.views).truthDice)
 
 from __future__ import annotations
 
-import shutil
 import tempfile
-import weakref
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from .Contents import readContents
 from .Exchange import exportTruth, exportViews, readResult, syntheticArguments, workerArguments
 from .Outputs import Filling, OutputNodes, fillOutputs, truthNodeOf
 from .RunLogic import RunLogic
-from .SyntheticCase import SyntheticNodes, caseOptions, loadSyntheticCase
+from .SyntheticCase import CaseFilling, SyntheticNodes, caseOptions, loadSyntheticCase
 from .Views import nodesOf, viewsFromNodes
-from .Worker import Steps, Worker
+from .Worker import Worker
+from .WorkerLogic import ignore
+from .WorkerMain import CONTENTS_FOLDER
 
 
 class ReconstructionLogic(RunLogic):
@@ -30,12 +31,6 @@ class ReconstructionLogic(RunLogic):
 
     :param launcher: starts processes; None for the one that suits where this runs (see `Launchers`).
     """
-
-    def __init__(self, launcher: Any = None) -> None:
-        self.launcher = launcher
-        self.worker: Worker | None = None
-        self._removeFolder: weakref.finalize[..., Any] | None = None
-        self._removeCase: Callable[[], Any] = lambda: None
 
     def reconstruct(
         self,
@@ -50,6 +45,7 @@ class ReconstructionLogic(RunLogic):
         device: str = "auto",
         seed: int = 0,
         frames: Sequence[int | None] | None = None,
+        segmentOfInterest: Mapping[int, Sequence[tuple[float, float]]] | None = None,
         outputs: OutputNodes | None = None,
         progress: Callable[[float, str], None] | None = None,
     ) -> OutputNodes:
@@ -62,6 +58,8 @@ class ReconstructionLogic(RunLogic):
         :param settings: settings of the method, see `python -m xradiff info METHOD`.
         :param calibrate: correct the shift between views that were not taken at the same time.
         :param frames: one frame index a view; None for the frame shown.
+        :param segmentOfInterest: (row, column) in px of the start and the end of one vessel, and of points on the way
+          if wanted, in each view by its index; all else is left out.
         :param outputs: nodes to overwrite; by default new ones are made.
         :param progress: called with a fraction and a message; may raise to stop.
         :raises ValueError: a view, its geometry or a setting cannot work; the message says which.
@@ -76,6 +74,7 @@ class ReconstructionLogic(RunLogic):
             settings=dict(settings or {}),
             side=side,
             calibrate_mode="auto" if calibrate else "off",
+            segment_of_interest=segmentOfInterest,
             spacing_mm=spacingMm,
             device=device,
             seed=seed,
@@ -101,45 +100,30 @@ class ReconstructionLogic(RunLogic):
 
         :param onFinished: called with the output nodes.
         :param onFailed: called with one line for the user, and whether the user cancelled.
-        :param options: `method`, `settings`, `side`, `calibrate`, `spacingMm`, `device`, `seed`.
+        :param options: `method`, `settings`, `side`, `calibrate`, `spacingMm`, `device`, `seed`,
+          `segmentOfInterest`.
         :raises ValueError: the input cannot work; nothing was started.
-        :raises RuntimeError: a reconstruction is running already.
+        :raises RuntimeError: a worker is at work already.
         """
-        if self.running:
-            raise RuntimeError("a reconstruction is running already; cancel it first")
+        self.refuseSecond()
         inputs = viewsFromNodes(views, geometry, frames)
         _refuseUnusable(inputs)
         nodes = nodesOf(views)
-        self.removeTemporaryFiles()
-        folder = Path(tempfile.mkdtemp(prefix="XRADiffSlicer-"))
-        self._removeFolder = weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
-        files = exportViews(inputs, folder)
-        if (truth := truthNodeOf(nodes[0])) is not None:
-            exportTruth(truth, folder)
-        result = folder / "result"
 
-        def finish() -> Steps:
-            try:
-                contents = readResult(folder, inputs)
-                report = (result / "report.html").read_text(encoding="utf-8")
-                filling = Filling(contents, nodes[0], outputs, nodes, report)
-                yield from filling.steps()
-            except (OSError, ValueError, KeyError) as error:
-                message = f"the result could not be loaded: {error}"
-                return lambda: fail(message, False)
-            return lambda: succeed(filling.outputs)
+        def arguments(folder: Path) -> list[str]:
+            files = exportViews(inputs, folder)
+            if (truth := truthNodeOf(nodes[0])) is not None:
+                exportTruth(truth, folder)
+            return workerArguments(files, folder / "result", **options)
 
-        def succeed(made: OutputNodes) -> None:
-            self.removeTemporaryFiles()
-            onFinished(made)
+        def take(folder: Path) -> Generator[None, None, OutputNodes]:
+            report = (folder / "result" / "report.html").read_text(encoding="utf-8")
+            filling = Filling(readResult(folder, inputs), nodes[0], outputs, nodes, report)
+            yield from filling.steps()
+            return filling.outputs
 
-        def fail(message: str, cancelled: bool) -> None:
-            self.removeTemporaryFiles()
-            onFailed(message, cancelled)
-
-        self.worker = Worker(self.launcher, onProgress=onProgress, onLog=onLog, onSuccess=finish, onFailure=fail)
-        self.worker.start(workerArguments(files, result, **options), cancelFile=folder / "cancel")
-        return self.worker
+        callbacks = {"onProgress": onProgress, "onLog": onLog, "onFinished": onFinished, "onFailed": onFailed}
+        return self.startWorker(arguments, take, "the result", **callbacks)
 
     def createSyntheticCase(
         self, side: str = "right", seed: int = 0, number: int = 0, **options: Any
@@ -176,37 +160,24 @@ class ReconstructionLogic(RunLogic):
         """Start making case 0 of a synthetic dataset in a worker process and return at once.
 
         :param onFinished: called with the nodes.
+        :param onFailed: called with one line for the user (also for a value that cannot work), and whether the user
+          cancelled.
         :param options: `side` and see `caseOptions`.
-        :raises ValueError: a value cannot work; nothing was started.
         :raises RuntimeError: a worker is at work already.
         """
-        from xradiff.synthetic.case import CaseOptions
-
-        if self.running:
-            raise RuntimeError("something is running already; cancel it first")
+        self.refuseSecond()
         fields = caseOptions(**options)
-        CaseOptions(**fields)
-        folder = Path(tempfile.mkdtemp(prefix="XRADiffSlicer-"))
-        self._removeCase = weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
 
-        def finish() -> Steps:
-            try:
-                yield
-                nodes = loadSyntheticCase(folder / "dataset" / "case00000")
-            except (OSError, ValueError, KeyError) as error:
-                message = f"the synthetic case could not be loaded: {error}"
-                return lambda: fail(message, False)
-            self._removeCase()
-            return lambda: onFinished(nodes)
+        def arguments(folder: Path) -> list[str]:
+            return syntheticArguments(folder / "dataset", seed, fields)
 
-        def fail(message: str, cancelled: bool) -> None:
-            self._removeCase()
-            onFailed(message, cancelled)
+        def take(folder: Path) -> Generator[None, None, SyntheticNodes]:
+            filling = CaseFilling(readContents(folder / CONTENTS_FOLDER), folder / "dataset" / "case00000")
+            yield from filling.steps()
+            return filling.nodes()
 
-        self.worker = Worker(self.launcher, onProgress=onProgress, onLog=onLog, onSuccess=finish, onFailure=fail)
-        arguments = syntheticArguments(folder / "dataset", seed, fields)
-        self.worker.start(arguments, cancelFile=folder / "cancel")
-        return self.worker
+        callbacks = {"onProgress": onProgress, "onLog": onLog, "onFinished": onFinished, "onFailed": onFailed}
+        return self.startWorker(arguments, take, "the synthetic case", **callbacks)
 
     def startWeightsCommand(
         self,
@@ -221,47 +192,16 @@ class ReconstructionLogic(RunLogic):
         :param onFinished: called with one line for the user.
         :raises RuntimeError: a worker is at work already.
         """
-        if self.running:
-            raise RuntimeError("something is running already; cancel it first")
-        folder = Path(tempfile.mkdtemp(prefix="XRADiffSlicer-"))
-        self._removeCase = weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
 
-        def finish() -> Steps:
+        def take(_folder: Path) -> Generator[None, None, str]:
             yield
-            self._removeCase()
-            return lambda: onFinished(str(worker.result.get("message", "")))
+            return str(worker.result.get("message", ""))
 
-        def fail(message: str, cancelled: bool) -> None:
-            self._removeCase()
-            onFailed(message, cancelled)
-
-        worker = Worker(self.launcher, onProgress=_ignore, onLog=_ignore, onSuccess=finish, onFailure=fail)
-        self.worker = worker
-        worker.start(["weights", "--progress", "json", *arguments], cancelFile=folder / "cancel")
+        worker = self.startWorker(
+            lambda _folder: ["weights", "--progress", "json", *arguments], take, "the answer",
+            onProgress=ignore, onLog=ignore, onFinished=onFinished, onFailed=onFailed,
+        )  # fmt: skip
         return worker
-
-    @property
-    def running(self) -> bool:
-        """Whether a worker process is at work."""
-        return self.worker is not None and self.worker.running
-
-    def cancel(self) -> None:
-        """Ask the worker to stop; it is ended by force when it does not answer."""
-        if self.worker is not None:
-            self.worker.cancel()
-
-    def removeTemporaryFiles(self) -> None:
-        """Delete the files of the last worker run; stops a run that is at work."""
-        if self.worker is not None and self.running:
-            self.worker.abort()
-        self._removeCase()
-        if self._removeFolder is not None:
-            self._removeFolder()
-            self._removeFolder = None
-
-
-def _ignore(*_args: Any) -> None:
-    """Report nothing."""
 
 
 def _refuseUnusable(inputs: Sequence[Any]) -> None:

@@ -1,7 +1,6 @@
 """Vessel masks of angiogram frames: segmentations that know their frame and can be edited in the Segment Editor.
 
-A mask is referenced by the image (of a run by its sequence) and notes the frame it was drawn on, so that a frame
-finds its mask again when it is shown, also in a saved scene.
+How a frame finds its mask is in `FrameNodes`.
 """
 
 from __future__ import annotations
@@ -15,6 +14,7 @@ import slicer
 import vtk
 from vtk.util.numpy_support import vtk_to_numpy
 
+from .FrameNodes import chooseNode, nodeOf, nodesOf, showNodeOfFrame
 from .Geometry import imageNodeOf
 from .NodeConversion import (
     InputNodeError,
@@ -23,35 +23,25 @@ from .NodeConversion import (
     maskFromSegmentation,
     setCoronarySegment,
 )
-from .Runs import frameCount, frameImage, frameOf, homeOf
+from .Runs import frameCount, frameImage, frameOf
 from .SliceViews import showOnlyOver
 
 ROLE = "XRADiffSlicer.Mask"
-FRAME = "XRADiffSlicer.Frame"
 
 
 def masksOf(image: Any) -> list[tuple[Any, int]]:
     """Return the masks of `image`, each with the frame that it shows, the oldest first."""
-    home = homeOf(image)
-    nodes = [home.GetNthNodeReference(ROLE, index) for index in range(home.GetNumberOfNodeReferences(ROLE))]
-    return [(node, int(node.GetAttribute(FRAME) or 0)) for node in nodes if node is not None]
+    return nodesOf(image, ROLE)
 
 
 def maskOf(image: Any, frame: int) -> Any:
     """Return the mask that was last chosen for a frame of `image`, None if it has none."""
-    return next((node for node, shown in reversed(masksOf(image)) if shown == frame), None)
+    return nodeOf(image, frame, ROLE)
 
 
 def chooseMask(image: Any, frame: int, mask: Any) -> None:
     """Make `mask` (a segmentation, a label map, or None for no mask) the mask of a frame of `image`."""
-    home = homeOf(image)
-    kept = [node for node, shown in masksOf(image) if node is not mask and (mask is not None or shown != frame)]
-    home.RemoveNodeReferenceIDs(ROLE)
-    for node in kept:
-        home.AddNodeReferenceID(ROLE, node.GetID())
-    if mask is not None:
-        mask.SetAttribute(FRAME, str(frame))
-        home.AddNodeReferenceID(ROLE, mask.GetID())
+    chooseNode(image, frame, ROLE, mask)
 
 
 def newMask(image: Any, frame: int, pixels: np.ndarray | None = None) -> Any:
@@ -129,13 +119,19 @@ def _state(mask: Any) -> tuple[int, ...]:
 
 
 def showMaskOfFrame(image: Any, frame: int) -> None:
-    """Show the mask of a frame over it, not over other images, and hide those of other frames."""
-    chosen = maskOf(image, frame)
-    for mask, _shown in masksOf(image):
-        display = mask.GetDisplayNode()
-        if display is not None and mask.IsA("vtkMRMLSegmentationNode"):
-            display.SetVisibility(mask is chosen)
-            showOnlyOver(display, image)
+    """Show the mask of a frame over it, not over other images, and hide those of other frames.
+
+    Where the overlay of a result lies on the image, it shows the mask in its own colors, and the mask gives way.
+    """
+    showNodeOfFrame(image, frame, ROLE)
+    for node in _drawnOn(image):
+        showOnlyOver(node.GetDisplayNode(), image, overOverlays=False)
+
+
+def _drawnOn(image: Any) -> list[Any]:
+    """The segmentations that were drawn on `image` and can be shown, also those that are views themselves."""
+    nodes = slicer.util.getNodesByClass("vtkMRMLSegmentationNode")
+    return [node for node in nodes if imageNodeOf(node) is image and node.GetDisplayNode() is not None]
 
 
 def isMask(image: Any, frame: int) -> bool:

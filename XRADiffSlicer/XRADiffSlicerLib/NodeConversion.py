@@ -7,6 +7,7 @@ is voxel (x, y, z) of the grid, and its position is the grid's LPS position with
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,7 +15,7 @@ import slicer
 import vtk
 from vtk.util.numpy_support import numpy_to_vtk, numpy_to_vtkIdTypeArray, vtk_to_numpy
 
-from .Contents import LPS_TO_RAS, ijkToRasFromGrid, sparseFromArray
+from .Contents import LPS_TO_RAS, sparseFromArray
 
 if TYPE_CHECKING:
     from xradiff.datatypes import AngiogramView, SparseVolume, SurfaceMesh
@@ -128,16 +129,20 @@ def _nameOf(node: Any) -> str:
 # ---- volumes --------------------------------------------------------------------------------
 
 
-def updateVolumeFromSparse(node: Any, volume: SparseVolume, margin: int = 1) -> None:
-    """Put `volume` into the scalar volume `node`, cropped to its voxels and `margin` around them."""
-    dense, grid = volume.to_dense(margin)
-    updateVolumeFromArray(node, np.ascontiguousarray(dense.T), ijkToRasFromGrid(grid))
-
-
 def updateVolumeFromArray(node: Any, array: np.ndarray, ijkToRas: np.ndarray) -> None:
     """Put an array (z, y, x) and its place into the volume `node`."""
     slicer.util.updateVolumeFromArray(node, array)
     node.SetIJKToRASMatrix(slicer.util.vtkMatrixFromArray(ijkToRas))
+
+
+def showBetween(node: Any, low: float, high: float) -> None:
+    """Show the values of a volume without image yet from black at `low` to white at `high`.
+
+    Beforehand, because Slicer looks for a window of its own in the histogram of the image, which takes long.
+    """
+    node.CreateDefaultDisplayNodes()
+    node.GetDisplayNode().SetAutoWindowLevel(False)
+    node.GetDisplayNode().SetWindowLevelMinMax(low, high)
 
 
 def sparseFromVolume(node: Any) -> SparseVolume:
@@ -159,12 +164,6 @@ def ijkToRasOf(node: Any) -> np.ndarray:
 
 
 # ---- segmentation ---------------------------------------------------------------------------
-
-
-def updateSegmentationFromSparse(node: Any, volume: SparseVolume) -> None:
-    """Make the voxels of `volume` the coronary segment of `node`; its other segments stay."""
-    dense, grid = volume.to_dense(margin=1)
-    updateSegmentationFromArray(node, dense.T > 0, ijkToRasFromGrid(grid))
 
 
 def updateSegmentationFromArray(node: Any, inside: np.ndarray, ijkToRas: np.ndarray, surface: Any = None) -> None:
@@ -203,14 +202,11 @@ def setCoronarySegment(node: Any, labelmap: Any, surface: Any = None) -> None:
 # ---- surface --------------------------------------------------------------------------------
 
 
-def updateModelFromMesh(node: Any, mesh: SurfaceMesh) -> None:
-    """Put `mesh` into the model `node`, in RAS, normals outwards."""
-    # Negating two axes is a half turn, not a mirror: the triangles keep their orientation.
-    updateModelFromArrays(node, mesh.vertices_lps_mm @ LPS_TO_RAS[:3, :3], mesh.triangles)
-
-
-def updateModelFromArrays(node: Any, pointsRas: np.ndarray, triangles: np.ndarray, **values: np.ndarray) -> None:
-    """Put points (N, 3) in RAS mm, triangles (M, 3) and named values (N,) at the points into the model `node`."""
+def updateModelFromArrays(
+    node: Any, pointsRas: np.ndarray, triangles: np.ndarray, normals: np.ndarray, **values: np.ndarray
+) -> None:
+    """Put points (N, 3) in RAS mm, triangles (M, 3), normals (N, 3) and named values (N,) at the points into the model
+    `node`."""
     points = vtk.vtkPoints()
     points.SetData(numpy_to_vtk(np.ascontiguousarray(pointsRas), deep=True))
     corners = np.insert(np.asarray(triangles, dtype=np.int64), 0, 3, axis=1)
@@ -219,16 +215,19 @@ def updateModelFromArrays(node: Any, pointsRas: np.ndarray, triangles: np.ndarra
     poly = vtk.vtkPolyData()
     poly.SetPoints(points)
     poly.SetPolys(cells)
-    for name, numbers in values.items():
+    for name, numbers in {"Normals": normals, **values}.items():
         array = numpy_to_vtk(np.ascontiguousarray(numbers), deep=True)
         array.SetName(name)
         poly.GetPointData().AddArray(array)
-    normals = vtk.vtkPolyDataNormals()
-    normals.SetInputData(poly)
-    normals.SplittingOff()
-    normals.ConsistencyOff()
-    normals.Update()
-    node.SetAndObservePolyData(normals.GetOutput())
+    poly.GetPointData().SetActiveNormals("Normals")
+    node.SetAndObservePolyData(poly)
+
+
+def copied(surface: Any) -> Any:
+    """Return a copy of a vtkPolyData."""
+    copy = vtk.vtkPolyData()
+    copy.DeepCopy(surface)
+    return copy
 
 
 def updateModelFromCentrelineFile(node: Any, path: Any) -> None:
@@ -260,6 +259,21 @@ FIT_COLUMNS = (
     ("chamfer_px", "CD (px)", "Chamfer distance: sum of the two mean distances in pixels"),
     ("chamfer_mm", "CD (mm)", "Chamfer distance: sum of the two mean distances in mm at the depth of the result"),
 )
+
+
+def updateTableFromMeasurements(node: Any, measurements: Iterable[tuple[str, float, str]]) -> None:
+    """Put one row a measurement (quantity, value, unit) into the table `node`."""
+    node.RemoveAllColumns()
+    names, values, units = vtk.vtkStringArray(), vtk.vtkDoubleArray(), vtk.vtkStringArray()
+    for column, title in ((names, "Quantity"), (values, "Value"), (units, "Unit")):
+        column.SetName(title)
+    for name, value, unit in measurements:
+        names.InsertNextValue(name)
+        values.InsertNextValue(round(value, 1))
+        units.InsertNextValue(unit)
+    for column in (names, values, units):
+        node.AddColumn(column)
+    node.SetUseColumnTitleAsColumnHeader(True)
 
 
 def updateTableFromFits(node: Any, fits: Any) -> None:

@@ -2,28 +2,34 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from types import SimpleNamespace
 from typing import Any
 
 import slicer
-import vtk
 
-from .Coloring import SPREAD
+from .Coloring import LARGEST_SPREAD, SPREAD
 from .Contents import Contents, contentsOf
 from .Geometry import imageNodeOf
 from .NodeConversion import (
     CORONARY_COLOR,
+    copied,
+    showBetween,
     sparseFromVolume,
     updateModelFromArrays,
     updateSegmentationFromArray,
     updateTableFromFits,
+    updateTableFromMeasurements,
     updateVolumeFromArray,
 )
 from .ResultViews import fillOverlays, fillReport
 from .Views import baseNameOf
 
+MEASUREMENTS_ROLE = "XRADiffSlicer.Measurements"  # from a segmentation to its table
 UNCERTAINTY_ROLE = "XRADiffSlicer.Uncertainty"  # from a probability volume to its standard deviation
+SIDE_ATTRIBUTE = "XRADiffSlicer.Side"  # of a segmentation: what the masks said of the side
 TRUTH_ROLE = "XRADiffSlicer.Truth"  # from a synthetic view to the label map volume of its case
 
 
@@ -33,10 +39,12 @@ class OutputNodes:
 
     :ivar uncertainty: standard deviation of the probability; None for a method without several samples. Not chosen: it
         belongs to the probability.
+    :ivar measurements: table of what is measured on the result in 3D; belongs to the segmentation.
     :ivar overlays: label map of each view: where its mask and the reprojected result agree; see `ResultViews`.
     :ivar folderItem: subject hierarchy folder that holds created nodes, 0 before `fillOutputs`.
     :ivar fits: how the reprojected result fits each view (`xradiff.quantification.ReprojectionFit`).
     :ivar warnings: what the user should know, one sentence each.
+    :ivar side: what the masks say of the coronary side (`likely`, `probability`, `used`), None where not looked for.
     :ivar truthDice: Dice of the segmentation with the truth, on its voxels, where the first view is synthetic.
     """
 
@@ -45,11 +53,13 @@ class OutputNodes:
     model: Any = None
     table: Any = None
     uncertainty: Any = None
+    measurements: Any = None
     overlays: tuple[Any, ...] = ()
     folderItem: int = 0
     fits: tuple[Any, ...] = ()
     warnings: tuple[str, ...] = ()
     truthDice: float | None = None
+    side: Any = None
 
 
 KINDS = {
@@ -100,7 +110,7 @@ class Filling:
         created = [field for field in KINDS if field not in there]
         nodes = {field: there.get(field) or _create(field, self._base) for field in KINDS}
         self.outputs = OutputNodes(**nodes, fits=contents.fits, warnings=tuple(contents.facts["warnings"]))
-        self.outputs.truthDice = contents.facts["truthDice"]
+        self.outputs.truthDice, self.outputs.side = contents.facts["truthDice"], contents.side
         self._created = [nodes[field] for field in created]
 
     def steps(self) -> Iterator[None]:
@@ -113,13 +123,15 @@ class Filling:
             outputs.uncertainty = self._fillUncertainty()
             yield
             spread = {SPREAD: arrays["spread"]} if "spread" in arrays else {}
-            updateModelFromArrays(outputs.model, arrays["points"], arrays["triangles"], **spread)
+            updateModelFromArrays(outputs.model, arrays["points"], arrays["triangles"], arrays["normals"], **spread)
             yield
             self._fillSegmentation()
             yield
             updateTableFromFits(outputs.table, outputs.fits)
+            self._fillMeasurements()
             outputs.overlays = fillOverlays(outputs.segmentation, self._contents, self._views)
             fillReport(outputs.segmentation, self._report)
+            outputs.segmentation.SetAttribute(SIDE_ATTRIBUTE, json.dumps(self._contents.facts["side"]))
             _display(outputs)
             yield
             self._file()
@@ -140,18 +152,28 @@ class Filling:
         if node is None:
             name = slicer.mrmlScene.GenerateUniqueName(f"{probability.GetName()} standard deviation")
             node = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLScalarVolumeNode", name)
+            showBetween(node, 0, LARGEST_SPREAD)
             probability.SetNodeReferenceID(UNCERTAINTY_ROLE, node.GetID())
             self._created.append(node)
         updateVolumeFromArray(node, self._contents.arrays["uncertainty"], self._contents.ijkToRas("uncertainty"))
         return node
 
+    def _fillMeasurements(self) -> None:
+        """Fill the table of measurements that belongs to the segmentation."""
+        segmentation = self.outputs.segmentation
+        node = measurementsOf(segmentation)
+        if node is None:
+            name = slicer.mrmlScene.GenerateUniqueName(f"{self._base} measurements")
+            node = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLTableNode", name)
+            segmentation.SetNodeReferenceID(MEASUREMENTS_ROLE, node.GetID())
+            self._created.append(node)
+        updateTableFromMeasurements(node, self._contents.facts["measurements"])
+        self.outputs.measurements = node
+
     def _fillSegmentation(self) -> None:
         node, model = self.outputs.segmentation, self.outputs.model
-        surface = vtk.vtkPolyData()
-        surface.DeepCopy(model.GetPolyData())
-        updateSegmentationFromArray(
-            node, self._contents.arrays["segmentation"], self._contents.ijkToRas("segmentation"), surface
-        )
+        inside, ijkToRas = self._contents.arrays["segmentation"], self._contents.ijkToRas("segmentation")
+        updateSegmentationFromArray(node, inside, ijkToRas, copied(model.GetPolyData()))
         node.SetReferenceImageGeometryParameterFromVolumeNode(self.outputs.probability)
 
     def _file(self) -> None:
@@ -164,7 +186,10 @@ class Filling:
 def _create(field: str, base: str) -> Any:
     className, suffix = KINDS[field]
     name = slicer.mrmlScene.GenerateUniqueName(f"{base} {suffix}")
-    return slicer.mrmlScene.AddNewNodeByClass(className, name)
+    node = slicer.mrmlScene.AddNewNodeByClass(className, name)
+    if field == "probability":
+        showBetween(node, 0, 1)
+    return node
 
 
 def _display(outputs: OutputNodes) -> None:
@@ -172,7 +197,7 @@ def _display(outputs: OutputNodes) -> None:
 
     The segmentation lies in the patient, the angiograms do not: in slice views it would cut across them.
     """
-    for node in (outputs.segmentation, outputs.probability, outputs.uncertainty, outputs.model):
+    for node in (outputs.segmentation, outputs.probability, outputs.model):
         if node is not None and node.GetDisplayNode() is None:
             node.CreateDefaultDisplayNodes()
             if node is outputs.model:
@@ -186,6 +211,17 @@ def _display(outputs: OutputNodes) -> None:
     segmentation.GetDisplayNode().SetPreferredDisplayRepresentationName3D(
         slicer.vtkSegmentationConverter.GetSegmentationClosedSurfaceRepresentationName()
     )
+
+
+def measurementsOf(segmentation: Any) -> Any:
+    """Return the table of measurements of a result, None without."""
+    return segmentation.GetNodeReference(MEASUREMENTS_ROLE) if segmentation is not None else None
+
+
+def sideOf(segmentation: Any) -> SimpleNamespace | None:
+    """Return what the masks said of the side when this result was made; see `OutputNodes.side`."""
+    found = json.loads(segmentation.GetAttribute(SIDE_ATTRIBUTE) or "null")
+    return None if found is None else SimpleNamespace(**found)
 
 
 def besideOf(inputNode: Any) -> int:

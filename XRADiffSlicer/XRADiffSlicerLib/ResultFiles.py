@@ -8,7 +8,7 @@ from typing import Any
 
 import slicer
 
-from .Outputs import UNCERTAINTY_ROLE, OutputNodes
+from .Outputs import UNCERTAINTY_ROLE, OutputNodes, measurementsOf
 from .ResultViews import reportOf
 
 VOLUME, SEGMENTATION, SURFACE, REPORT = "volume", "segmentation", "surface", "report"
@@ -37,6 +37,9 @@ def exportResult(outputs: OutputNodes, folder: str | Path, wanted: Collection[st
     spread = outputs.probability.GetNodeReference(UNCERTAINTY_ROLE) if outputs.probability is not None else None
     if VOLUME in wanted and spread is not None:
         written.append(_write(spread, "vtkMRMLVolumeArchetypeStorageNode", place / "uncertainty.nrrd"))
+    table = measurementsOf(outputs.segmentation)
+    if REPORT in wanted and table is not None:
+        written.append(_write(table, "vtkMRMLTableStorageNode", place / "measurements.csv"))
     html = reportOf(outputs.segmentation)
     if REPORT in wanted and html:
         (place / "report.html").write_text(html, encoding="utf-8")

@@ -13,7 +13,7 @@ from slicer.i18n import tr as _
 from .Coloring import colorSurface, hasSpread
 from .Geometry import describeAngles
 from .Layout import MOST_VIEWS, setOpacity, showInViews
-from .Outputs import OutputNodes
+from .Outputs import OutputNodes, measurementsOf
 from .Parameters import SurfaceColoring
 from .ResultFiles import REPORT, SEGMENTATION, SURFACE, VOLUME, exportResult
 from .ResultViews import (
@@ -43,6 +43,7 @@ class ResultsSection:
         self.ui, self.application, self._say = ui, application, say
         self.parameters: Any = None
         self._cameras: list[str] = []
+        self._tables: tuple[Any, Any] = (None, None)
         self._applied: tuple[Any, ...] = ()
         self._vessels: tuple[Any, Any] = (None, None)
         self._reportFolder: Path | None = None
@@ -72,22 +73,22 @@ class ResultsSection:
             (self.ui.coloringSelector, self._model() is not None and hasSpread(self._model())),
         ):
             button.setEnabled(enabled)
+        self._fillTables()
         self._fillCameras(overlays)
         self._apply(overlays)
 
     def show(self, outputs: Any) -> None:
         """Show a new result: the virtual C-arm starts where the first view was taken."""
-        self.application.showTable(self.ui.fitTableView, outputs.table)
         self.ui.resultsCollapsibleButton.setProperty("collapsed", False)
         overlays = overlaysOf(outputs.segmentation)
         if self.parameters is not None and overlays:
             first = acquisitionOf(overlays[0])
             self.parameters.virtualPrimaryDeg = round(first.primary_deg)
             self.parameters.virtualSecondaryDeg = round(first.secondary_deg)
-            self.onLayout()
         self.application.showSegmentation(outputs.segmentation)
         self._applied = ()
         self.refresh()
+        self.onLayout()
 
     # ---- what follows the parameters --------------------------------------------------------
 
@@ -115,7 +116,7 @@ class ResultsSection:
         if not wanted or not overlays:
             return
         if wanted[0] != applied[0]:
-            setOpacity(len(overlays), wanted[0])
+            setOpacity(overlays, wanted[0])
         if wanted[1] != applied[1] and self._model() is not None and self._model().GetDisplayNode() is not None:
             colorSurface(self._model(), self._segmentation(), wanted[1] is SurfaceColoring.UNCERTAINTY)
         if wanted[2] != applied[2]:
@@ -138,6 +139,15 @@ class ResultsSection:
         if self._vessels[0] != state:
             self._vessels = (state, sparseFromSegmentation(segmentation))
         return self._vessels[1]
+
+    def _fillTables(self) -> None:
+        """Show the tables of the result, also of one in a scene that was opened."""
+        table = self.parameters.outputTable if self.parameters is not None else None
+        tables = (table, measurementsOf(self._segmentation()))
+        if tables != self._tables:
+            self._tables = tables
+            self.application.showTable(self.ui.fitTableView, tables[0])
+            self.application.showTable(self.ui.measurementsTableView, tables[1])
 
     def _fillCameras(self, overlays: list[Any]) -> None:
         """List the free camera, one for each view and the virtual C-arm."""

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import json
-import shutil
-import tempfile
-import weakref
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,6 +13,7 @@ from .Masks import newMask
 from .NodeConversion import InputNodeError
 from .Runs import frameCount, imageOfSequence, runFile
 from .Worker import Worker
+from .WorkerLogic import WorkerLogic
 
 
 @dataclass(frozen=True)
@@ -34,42 +32,33 @@ class ProposedFrame:
     phases: tuple[float, ...] | None
 
 
-class RunLogic:
+class RunLogic(WorkerLogic):
     """Starts the commands of the core that look at grey runs; one worker at a time, as for a reconstruction."""
-
-    launcher: Any
-    worker: Worker | None
-    _removeCase: Callable[[], Any]
 
     def startFrameChoice(
         self,
         images: Sequence[Any],
         frames: Sequence[int | None] | None = None,
-        *,
-        onProgress: Callable[[float, str], None],
-        onLog: Callable[[str], None],
-        onFinished: Callable[[list[ProposedFrame]], None],
-        onFailed: Callable[[str, bool], None],
+        **callbacks: Callable[..., None],
     ) -> Worker:
         """Start choosing a frame of each run, all at the same heart phase, and return at once.
 
         :param images: proxy volumes or sequences of grey runs of one patient.
         :param frames: for each run the frame that the user wants, or None.
-        :param onFinished: called with one entry a run.
-        :param onFailed: called with one line for the user, and whether the user cancelled.
+        :param callbacks: those of `WorkerLogic.startWorker`; `onFinished` gets a list of `ProposedFrame`, one a run.
         :raises ValueError: a run cannot be used; nothing was started.
         :raises RuntimeError: a worker is at work already.
         """
-        folder = self._newFolder()
 
-        def read() -> list[ProposedFrame]:
+        def take(folder: Path) -> Generator[None, None, list[ProposedFrame]]:
+            yield
             runs = json.loads((folder / "frames.json").read_text(encoding="utf-8"))["runs"]
             return [
                 ProposedFrame(run["frame"], run["reason"], tuple(run["curve"]), run["phases"] and tuple(run["phases"]))
                 for run in runs
             ]
 
-        def arguments() -> list[str]:
+        def arguments(folder: Path) -> list[str]:
             given = ["frames", "--progress", "json", "--out", str(folder / "frames.json")]
             for index, image in enumerate(images):
                 given += ["--view", *_runArguments(_image(image), folder, f"run{index}")]
@@ -77,84 +66,43 @@ class RunLogic:
                 given += ["--frame", str(-1 if frame is None else frame)]
             return given
 
-        return self._startIn(folder, arguments, read, onProgress, onLog, onFinished, onFailed)
+        return self.startWorker(arguments, take, "the frames", **callbacks)
 
     def startSegmentation(
         self,
         image: Any,
         frame: int,
-        *,
-        onProgress: Callable[[float, str], None],
-        onLog: Callable[[str], None],
-        onFinished: Callable[[Any], None],
-        onFailed: Callable[[str, bool], None],
+        **callbacks: Callable[..., None],
     ) -> Worker:
         """Start segmenting the vessels of a frame and return at once.
 
         :param image: proxy volume or sequence of a grey run, or a volume of one grey image.
         :param frame: index of the frame.
-        :param onFinished: called with the segmentation, which has become the frame's mask.
-        :param onFailed: called with one line for the user, and whether the user cancelled.
+        :param callbacks: those of `WorkerLogic.startWorker`; `onFinished` gets the segmentation, which has become the
+          frame's mask.
         :raises ValueError: the run cannot be used; nothing was started.
         :raises RuntimeError: a worker is at work already.
         """
+        self.refuseSecond()
         source = _image(image)
-        folder = self._newFolder()
 
-        def read() -> Any:
+        def take(folder: Path) -> Generator[None, None, Any]:
             import SimpleITK as sitk
 
+            yield
+            if source.GetScene() is None:
+                raise InputNodeError(f"{source.GetName()} was deleted")
             try:
                 pixels = sitk.GetArrayFromImage(sitk.ReadImage(str(folder / "mask.png")))
             except RuntimeError:
-                raise OSError("the mask cannot be read") from None
+                raise OSError("mask.png cannot be read") from None
             return newMask(source, frame, pixels > 0)
 
-        def arguments() -> list[str]:
+        def arguments(folder: Path) -> list[str]:
             run = _runArguments(source, folder, "run", frame)
             return ["segment", *run, "--frame", str(frame), "--progress", "json", "--out", str(folder / "mask.png")]
 
-        return self._startIn(folder, arguments, read, onProgress, onLog, onFinished, onFailed)
-
-    def _newFolder(self) -> Path:
-        if self.worker is not None and self.worker.running:
-            raise RuntimeError("something is running already; cancel it first")
-        return Path(tempfile.mkdtemp(prefix="XRADiffSlicer-"))
-
-    def _startIn(
-        self,
-        folder: Path,
-        arguments: Callable[[], list[str]],
-        read: Callable[[], Any],
-        onProgress: Callable[[float, str], None],
-        onLog: Callable[[str], None],
-        onFinished: Callable[[Any], None],
-        onFailed: Callable[[str, bool], None],
-    ) -> Worker:
-        """Start a worker whose files lie in `folder`, which is deleted when it has ended."""
-
-        def finish() -> None:
-            try:
-                found = read()
-            except (OSError, ValueError, KeyError) as error:
-                fail(str(error), False)
-                return
-            self._removeCase()
-            onFinished(found)
-
-        def fail(message: str, cancelled: bool) -> None:
-            self._removeCase()
-            onFailed(message, cancelled)
-
-        self._removeCase = weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
-        worker = Worker(self.launcher, onProgress=onProgress, onLog=onLog, onSuccess=finish, onFailure=fail)
-        try:
-            worker.start(arguments(), cancelFile=folder / "cancel")
-        except BaseException:
-            self._removeCase()
-            raise
-        self.worker = worker
-        return worker
+        return self.startWorker(arguments, take, "the mask", **callbacks)
 
 
 def _image(node: Any) -> Any:

@@ -15,6 +15,7 @@ import numpy as np
 import slicer
 
 from .NodeConversion import InputNodeError, imageFromNode
+from .RunFiles import saveFrames
 
 if TYPE_CHECKING:
     from xradiff.views import AngiogramRun
@@ -143,9 +144,10 @@ def _header(path: str, _modified: int) -> AngiogramRun | None:
 
 
 def runFile(image: Any, path: Path) -> Path:
-    """Return an XA file with the frames of `image` for the core: its own, or one written to `path` from the frames.
+    """Return an XA file with the frames of `image` for the core: its own, or `path`, which the worker makes.
 
-    The written file holds pixels and times alone; geometry goes beside it, and nothing in it names a patient.
+    For that the frames and their times are left beside it, see `RunFiles`. The file holds them alone; geometry goes
+    beside it, and nothing in it names a patient.
 
     :raises InputNodeError: a frame is not one grey image, or frames differ in size.
     """
@@ -155,37 +157,5 @@ def runFile(image: Any, path: Path) -> Path:
     frames = [frameImage(image, index) for index in range(frameCount(image))]
     if len({frame.shape for frame in frames}) > 1:
         raise InputNodeError(f"the frames of {image.GetName()} differ in size")
-    _writeRun(_storable(np.stack(frames)), frameTimesMs(image), path)
+    saveFrames(frames, frameTimesMs(image), path)
     return path
-
-
-def _storable(frames: np.ndarray) -> np.ndarray:
-    """Return whole numbers from 0 that fit into 16 bits; others are scaled to 12 bits."""
-    low, high = float(frames.min()), float(frames.max())
-    if frames.dtype.kind in "ui" and low >= 0 and high < 2**16:
-        return frames.astype(np.uint8 if frames.dtype.itemsize == 1 else np.uint16)
-    scale = 4095 / (high - low) if high > low else 0.0
-    return np.rint((frames.astype(np.float64) - low) * scale).astype(np.uint16)
-
-
-def _writeRun(frames: np.ndarray, timesMs: np.ndarray, path: Path) -> None:
-    from pydicom.dataset import Dataset, FileMetaDataset
-    from pydicom.uid import ExplicitVRLittleEndian, XRayAngiographicImageStorage, generate_uid
-
-    data = Dataset()
-    data.SOPClassUID, data.SOPInstanceUID, data.Modality = XRayAngiographicImageStorage, generate_uid(), "XA"
-    data.SamplesPerPixel, data.PhotometricInterpretation, data.PixelRepresentation = 1, "MONOCHROME2", 0
-    data.NumberOfFrames, data.Rows, data.Columns = frames.shape
-    bits = 8 if frames.dtype.itemsize == 1 else max(9, int(frames.max()).bit_length())
-    data.BitsAllocated, data.BitsStored, data.HighBit = 8 * frames.dtype.itemsize, bits, bits - 1
-    if len(timesMs) > 1:
-        data.FrameTimeVector = [f"{step:.9g}" for step in np.diff(timesMs, prepend=timesMs[0])]
-    pixels = frames.tobytes()
-    data.PixelData = pixels + b"\0" * (len(pixels) % 2)
-    data["PixelData"].VR = "OB" if bits == 8 else "OW"
-    data.file_meta = FileMetaDataset()
-    data.file_meta.MediaStorageSOPClassUID, data.file_meta.MediaStorageSOPInstanceUID = (
-        data.SOPClassUID, data.SOPInstanceUID
-    )  # fmt: skip
-    data.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
-    data.save_as(path, enforce_file_format=True)

@@ -6,18 +6,14 @@ from typing import Any
 
 import slicer
 
+THREE_D = "vtkMRMLViewNode1"
+
 
 def compositesBySlice() -> dict[str, Any]:
     """Return the composite node of each slice view by the slice node's ID."""
-    scene = slicer.mrmlScene
-    composites = scene.GetNodesByClass("vtkMRMLSliceCompositeNode")
-    found = {}
-    for index in range(composites.GetNumberOfItems()):
-        composite = composites.GetItemAsObject(index)
-        sliceNode = scene.GetNodeByID(f"vtkMRMLSliceNode{composite.GetLayoutName()}")
-        if sliceNode is not None:
-            found[sliceNode.GetID()] = composite
-    return found
+    composites = slicer.util.getNodesByClass("vtkMRMLSliceCompositeNode")
+    sliceNodes = [slicer.mrmlScene.GetNodeByID(f"vtkMRMLSliceNode{one.GetLayoutName()}") for one in composites]
+    return {node.GetID(): one for node, one in zip(sliceNodes, composites, strict=True) if node is not None}
 
 
 def shows(composite: Any, image: Any) -> bool:
@@ -25,8 +21,19 @@ def shows(composite: Any, image: Any) -> bool:
     return composite is not None and image is not None and composite.GetBackgroundVolumeID() == image.GetID()
 
 
-def showOnlyOver(display: Any, image: Any) -> None:
-    """Show what has this display node only in the slice views that show `image`; in all where none does."""
-    slices = [name for name, composite in compositesBySlice().items() if shows(composite, image)]
-    if list(display.GetViewNodeIDs()) != slices:
-        display.SetViewNodeIDs(slices)
+def isOverlaid(composite: Any) -> bool:
+    """Return whether the overlay of a result covers the image in the slice view of a composite node."""
+    return composite.GetLabelVolumeID() is not None and composite.GetLabelOpacity() > 0
+
+
+def showOnlyOver(display: Any, image: Any, overOverlays: bool) -> None:
+    """Show what has this display node only in the slice views that show `image`; in all where none does.
+
+    :param overOverlays: also where the overlay of a result lies on the image.
+    """
+    showing = {name: composite for name, composite in compositesBySlice().items() if shows(composite, image)}
+    views = [name for name, composite in showing.items() if overOverlays or not isOverlaid(composite)]
+    if showing and not views:
+        views = [THREE_D]  # no view would mean all
+    if list(display.GetViewNodeIDs()) != views:
+        display.SetViewNodeIDs(views)

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Sequence
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,20 +10,22 @@ from typing import Any
 import numpy as np
 import slicer
 
-from .Exchange import sparseFromImage
+from .Contents import Contents
 from .Geometry import FROM_JSON, geometryOf, storeFacts
 from .NodeConversion import (
-    LPS_TO_RAS,
     SEGMENT_NAME,
-    imageNodeFromView,
+    copied,
+    updateImageFromArray,
+    updateModelFromArrays,
     updateModelFromCentrelineFile,
-    updateModelFromMesh,
-    updateSegmentationFromSparse,
-    updateVolumeFromSparse,
+    updateSegmentationFromArray,
+    updateVolumeFromArray,
 )
 from .Outputs import TRUTH_ROLE, fileNodes
 from .SampleData import showInSlices
+from .SyntheticContents import CENTRELINE_FILE, contentsOfCase
 
+FRAMES_A_STEP = 5
 PHASE_ATTRIBUTE = "XRADiffSlicer.HeartPhase"
 TRUTH_COLOR = (0.30, 0.62, 0.35)
 
@@ -94,138 +95,146 @@ def loadSyntheticCase(folder: str | Path) -> SyntheticNodes:
 
     :raises OSError, KeyError or ValueError: a file is missing or not as it should be.
     """
-    case = Path(folder)
-    parameters = json.loads((case / "case.json").read_text(encoding="utf-8"))
-    words = f"{parameters['side']} {parameters['seed']}/{parameters['number']}"
-    name = slicer.mrmlScene.GenerateUniqueName(f"Synthetic case {words}")
-    volume = sparseFromImage(case / "truth.nii.gz")
-    truth = _truthVolume(volume, f"{name} truth")
-    views = [_viewNode(image, f"{name} {image.stem}", truth) for image in sorted(case.glob("view*.png"))]
-    runs = [_runNodes(file, f"{name} angiogram{file.stem[4:]}", truth) for file in sorted(case.glob("view*.dcm"))]
-    segmentation = _truthSegmentation(volume, truth, f"{name} truth segmentation")
-    model = _truthSurface(volume, f"{name} truth surface")
-    centreline = _centreline(case / "truth_centreline.vtp", f"{name} truth centreline")
-    angiograms, browsers = [run[0] for run in runs], [run[1] for run in runs]
-    hierarchy = slicer.vtkMRMLSubjectHierarchyNode.GetSubjectHierarchyNode(slicer.mrmlScene)
-    nodes = [*views, *angiograms, truth, segmentation, model, centreline]
-    item = fileNodes(hierarchy.GetSceneItemID(), name, nodes)
-    showInSlices((angiograms or views)[0])
-    return SyntheticNodes(views, angiograms, browsers, truth, segmentation, model, centreline, item, parameters)
+    filling = CaseFilling(contentsOfCase(Path(folder)), Path(folder))
+    for _step in filling.steps():
+        pass
+    return filling.nodes()
 
 
-# ---- views ----------------------------------------------------------------------------------
+class CaseFilling:
+    """Nodes of a synthetic case that are being made, in steps so short that an application stays alive between them.
+
+    :param contents: see `SyntheticContents.contentsOfCase`.
+    :param folder: of the case; its centreline is read from there.
+    """
+
+    def __init__(self, contents: Contents, folder: Path) -> None:
+        self._contents, self._folder = contents, folder
+        self._made: list[Any] = []
+        self._nodes: SyntheticNodes | None = None
+
+    def nodes(self) -> SyntheticNodes:
+        """Return the nodes, after the last step."""
+        assert self._nodes is not None, "the steps come first"
+        return self._nodes
+
+    def steps(self) -> Iterator[None]:
+        """Make the nodes one by one; all are removed again where the caller stops before the end."""
+        try:
+            yield
+            yield from self._steps()
+        finally:
+            if self._nodes is None:
+                for node in self._made:
+                    slicer.mrmlScene.RemoveNode(node)
+
+    def _steps(self) -> Iterator[None]:
+        facts, arrays = self._contents.facts, self._contents.arrays
+        case = facts["case"]
+        words = f"{case['side']} {case['seed']}/{case['number']}"
+        name = slicer.mrmlScene.GenerateUniqueName(f"Synthetic case {words}")
+        truth = self._keep("vtkMRMLLabelMapVolumeNode", f"{name} truth")
+        updateVolumeFromArray(truth, arrays["truth"], self._contents.ijkToRas("truth"))
+        truth.CreateDefaultDisplayNodes()
+        yield
+        model = self._hidden("vtkMRMLModelNode", f"{name} truth surface")
+        updateModelFromArrays(model, arrays["points"], arrays["triangles"], arrays["normals"])
+        yield
+        segmentation = self._segmentation(truth, model, f"{name} truth segmentation")
+        yield
+        centreline = self._hidden("vtkMRMLModelNode", f"{name} truth centreline")
+        updateModelFromCentrelineFile(centreline, self._folder / CENTRELINE_FILE)
+        centreline.SetName(f"{name} truth centreline")
+        views = []
+        for index, view in enumerate(facts["views"]):
+            yield
+            views.append(self._view(arrays[f"view{index}"], f"{name} {view['name']}", view["geometry"], truth))
+        angiograms, browsers = [], []
+        for index, run in enumerate(facts["runs"]):
+            proxy, browser = yield from self._run(arrays[f"run{index}"], f"{name} {run['name']}", run, truth)
+            angiograms.append(proxy)
+            browsers.append(browser)
+        yield
+        nodes = [*views, *angiograms, truth, segmentation, model, centreline]
+        hierarchy = slicer.vtkMRMLSubjectHierarchyNode.GetSubjectHierarchyNode(slicer.mrmlScene)
+        item = fileNodes(hierarchy.GetSceneItemID(), name, nodes)
+        showInSlices((angiograms or views)[0])
+        self._nodes = SyntheticNodes(views, angiograms, browsers, truth, segmentation, model, centreline, item, case)
+
+    # ---- nodes ------------------------------------------------------------------------------
+
+    def _keep(self, className: str, name: str) -> Any:
+        node = slicer.mrmlScene.AddNewNodeByClass(className, name)
+        self._made.append(node)
+        return node
+
+    def _hidden(self, className: str, name: str) -> Any:
+        """A model of the truth that is not shown; the segmentation is."""
+        node = self._keep(className, name)
+        node.CreateDefaultDisplayNodes()
+        node.GetDisplayNode().SetColor(*TRUTH_COLOR)
+        node.GetDisplayNode().SetVisibility(False)
+        return node
+
+    def _segmentation(self, truth: Any, model: Any, name: str) -> Any:
+        """The truth in 3D; not in the slice views, where it would lie across the images."""
+        node = self._keep("vtkMRMLSegmentationNode", name)
+        node.CreateDefaultDisplayNodes()
+        inside, ijkToRas = self._contents.arrays["truth"], self._contents.ijkToRas("truth")
+        updateSegmentationFromArray(node, inside, ijkToRas, copied(model.GetPolyData()))
+        node.SetReferenceImageGeometryParameterFromVolumeNode(truth)
+        segmentation = node.GetSegmentation()
+        segmentation.GetSegment(segmentation.GetSegmentIdBySegmentName(SEGMENT_NAME)).SetColor(*TRUTH_COLOR)
+        node.GetDisplayNode().SetVisibility2D(False)
+        node.GetDisplayNode().SetVisibility3D(True)
+        return node
+
+    def _view(self, pixels: np.ndarray, name: str, geometry: dict[str, Any], truth: Any) -> Any:
+        node = self._keep("vtkMRMLScalarVolumeNode", name)
+        updateImageFromArray(node, pixels)
+        node.CreateDefaultDisplayNodes()
+        _identify(node, geometry)
+        node.SetNodeReferenceID(TRUTH_ROLE, truth.GetID())
+        return node
+
+    def _run(
+        self, frames: np.ndarray, name: str, run: dict[str, Any], truth: Any
+    ) -> Generator[None, None, tuple[Any, Any]]:
+        """Make a run as Slicer's DICOM reader does; return its proxy volume and its sequence browser."""
+        sequence = self._keep("vtkMRMLSequenceNode", f"{name} sequence")
+        sequence.SetIndexName("time")
+        sequence.SetIndexUnit("s")
+        for index, (frame, phase) in enumerate(zip(frames, run["phases"], strict=True)):
+            if index % FRAMES_A_STEP == 0:
+                yield
+            sequence.SetDataNodeAtValue(_frame(frame, phase, run["geometry"], name), f"{index * run['seconds']:.3f}")
+        yield
+        browser = self._keep("vtkMRMLSequenceBrowserNode", f"{name} browser")
+        browser.SetPlaybackRateFps(1 / run["seconds"])
+        browser.AddSynchronizedSequenceNode(sequence)
+        slicer.modules.sequences.logic().UpdateProxyNodesFromSequences(browser)
+        browser.SetSelectedItemNumber(len(frames) // 2)
+        proxy = browser.GetProxyNode(sequence)
+        self._made.append(proxy)
+        proxy.SetName(name)
+        proxy.SetNodeReferenceID(TRUTH_ROLE, truth.GetID())
+        proxy.CreateDefaultDisplayNodes()
+        return proxy, browser
 
 
-def _viewNode(image: Path, name: str, truth: Any) -> Any:
-    from xradiff.views import read_geometry_json, read_view
-
-    geometry = image.with_suffix(".json")
-    node = imageNodeFromView(read_view(image, geometry), name)
-    _identify(node, read_geometry_json(geometry), truth)
-    return node
-
-
-def _identify(node: Any, facts: dict[str, Any], truth: Any) -> None:
-    """Say how an image was taken and what the truth is; its pixels get their size at the detector."""
-    storeFacts(node, facts, FROM_JSON)
+def _identify(node: Any, geometry: dict[str, Any]) -> None:
+    """Say how an image was taken; its pixels get their size at the detector."""
+    storeFacts(node, geometry, FROM_JSON)
     row, column = geometryOf(node).pixel_spacing_mm
     node.SetSpacing(column, row, 1.0)
-    if truth is not None:
-        node.SetNodeReferenceID(TRUTH_ROLE, truth.GetID())
 
 
-def _runNodes(file: Path, name: str, truth: Any) -> tuple[Any, Any]:
-    """Return the proxy volume and the sequence browser of a run, made as Slicer's DICOM reader makes them."""
-    import pydicom
-    from xradiff.views import read_geometry_json
-
-    header = pydicom.dcmread(file)
-    frames, seconds = header.pixel_array, float(header.FrameTime) / 1000
-    facts = read_geometry_json(file.with_suffix(".json"))
-    phases = heartPhases(len(frames), seconds, float(header.HeartRate), header.get("RWavePointer"))
-    sequence = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLSequenceNode", f"{name} sequence")
-    sequence.SetIndexName("time")
-    sequence.SetIndexUnit("s")
-    for index, (frame, phase) in enumerate(zip(frames, phases, strict=True)):
-        sequence.SetDataNodeAtValue(_frameNode(frame, phase, facts, name), f"{index * seconds:.3f}")
-    browser = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLSequenceBrowserNode", f"{name} browser")
-    browser.SetPlaybackRateFps(1 / seconds)
-    browser.AddSynchronizedSequenceNode(sequence)
-    slicer.modules.sequences.logic().UpdateProxyNodesFromSequences(browser)
-    browser.SetSelectedItemNumber(len(frames) // 2)
-    proxy = browser.GetProxyNode(sequence)
-    proxy.SetName(name)
-    proxy.SetNodeReferenceID(TRUTH_ROLE, truth.GetID())
-    proxy.CreateDefaultDisplayNodes()
-    return proxy, browser
-
-
-def _frameNode(frame: np.ndarray, phase: float | None, facts: dict[str, Any], name: str) -> Any:
+def _frame(frame: np.ndarray, phase: float | None, geometry: dict[str, Any], name: str) -> Any:
     """Return a volume outside the scene; what is known of it stands in attributes, which follow into the proxy."""
     node = slicer.vtkMRMLScalarVolumeNode()
     node.SetName(name)
-    slicer.util.updateVolumeFromArray(node, np.ascontiguousarray(frame[np.newaxis]))
-    node.SetIJKToRASMatrix(slicer.util.vtkMatrixFromArray(LPS_TO_RAS))
-    _identify(node, facts, None)
+    updateImageFromArray(node, np.ascontiguousarray(frame))
+    _identify(node, geometry)
     if phase is not None:
         node.SetAttribute(PHASE_ATTRIBUTE, f"{phase:.3f}")
-    return node
-
-
-def heartPhases(count: int, seconds: float, beatsPerMinute: float, waves: Any) -> list[float | None]:
-    """Return the share of the heart cycle since the last R wave of each frame, in [0, 1).
-
-    :param seconds: time from frame to frame.
-    :param waves: frames (from 1) at which the header notes an R wave, one or several; without one, and so
-      without a known phase, None for every frame. The header rounds to a frame, so do the phases.
-    """
-    if waves is None or not beatsPerMinute:
-        return [None] * count
-    beats = sorted(int(wave) - 1 for wave in (waves if isinstance(waves, Sequence) else [waves]))
-    last = [max((beat for beat in beats if beat <= index), default=beats[0]) for index in range(count)]
-    return [(index - beat) * seconds * beatsPerMinute / 60 % 1.0 for index, beat in enumerate(last)]
-
-
-# ---- truth ----------------------------------------------------------------------------------
-
-
-def _truthVolume(volume: Any, name: str) -> Any:
-    node = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLLabelMapVolumeNode", name)
-    updateVolumeFromSparse(node, volume)
-    slicer.util.updateVolumeFromArray(node, slicer.util.arrayFromVolume(node).astype(np.uint8))
-    node.CreateDefaultDisplayNodes()
-    return node
-
-
-def _truthSegmentation(volume: Any, truth: Any, name: str) -> Any:
-    """The truth in 3D; not in the slice views, where it would lie across the images."""
-    node = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLSegmentationNode", name)
-    node.CreateDefaultDisplayNodes()
-    updateSegmentationFromSparse(node, volume)
-    node.SetReferenceImageGeometryParameterFromVolumeNode(truth)
-    segmentation = node.GetSegmentation()
-    segmentation.GetSegment(segmentation.GetSegmentIdBySegmentName(SEGMENT_NAME)).SetColor(*TRUTH_COLOR)
-    node.CreateClosedSurfaceRepresentation()
-    node.GetDisplayNode().SetVisibility2D(False)
-    node.GetDisplayNode().SetVisibility3D(True)
-    return node
-
-
-def _truthSurface(volume: Any, name: str) -> Any:
-    from xradiff.surface import surface_of
-
-    node = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLModelNode", name)
-    updateModelFromMesh(node, surface_of(volume))
-    node.CreateDefaultDisplayNodes()
-    node.GetDisplayNode().SetColor(*TRUTH_COLOR)
-    node.GetDisplayNode().SetVisibility(False)
-    return node
-
-
-def _centreline(path: Path, name: str) -> Any:
-    node = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLModelNode", name)
-    updateModelFromCentrelineFile(node, path)
-    node.SetName(name)
-    node.CreateDefaultDisplayNodes()
-    node.GetDisplayNode().SetVisibility(False)
     return node

@@ -14,6 +14,7 @@ from .Masks import describeMask, imageAsMask, isMask, loadMask, maskOf, newMask
 from .NodeConversion import InputNodeError
 from .Runs import frameCount, frameOf, headerOf, sequenceOf, showFrame
 from .Sections import MOST_VIEWS
+from .VesselSection import VesselSection
 from .ViewForm import ViewForm
 
 FEWEST_VIEWS = 2
@@ -31,6 +32,7 @@ class ViewsSection:
         self.ui = ui
         self.panel = panel
         self.forms = [ViewForm(ui, index, panel.application) for index in range(MOST_VIEWS)]
+        self.vessels = VesselSection(self.forms, panel)
         self.epipolar = EpipolarLine()
         self._waiting: list[int] = []
         self._watched: list[tuple[Any, Any]] = []
@@ -72,6 +74,7 @@ class ViewsSection:
         for form in self.forms:
             form.forget()
         self._watch([])
+        self.vessels.forget()
         self.epipolar.stop()
 
     def synchronize(self) -> None:
@@ -79,6 +82,7 @@ class ViewsSection:
         parameters = self.panel.parameters
         for form in self.used:
             form.synchronize(parameters)
+        self.vessels.synchronize(self.used)
         images = [form.image(parameters) for form in self.used]
         self._watch([browser for image in images if image and (browser := sequenceOf(image)[0]) is not None])
         self.epipolar.follow(self.nodes() if parameters.epipolarLine else [])
@@ -95,7 +99,7 @@ class ViewsSection:
         for (first, a), (second, b) in combinations(headers, 2):
             if a is not None and b is not None and a.patient and b.patient and a.patient != b.patient:
                 return _("Views {first} and {second} belong to two patients.").format(first=first, second=second)
-        return ""
+        return self.vessels.problem(self.used)
 
     def refreshButtons(self, running: bool, own: bool) -> None:
         """Enable what is possible.
@@ -119,6 +123,7 @@ class ViewsSection:
             form.widget("swapButton").setVisible(form.index > 0)
             form.widget("removeViewButton").setEnabled(idle)
             form.widget("removeViewButton").setVisible(len(self.used) > FEWEST_VIEWS)
+        self.vessels.refreshButtons(self.used, idle)
         self.ui.addViewButton.setEnabled(idle and len(self.used) < MOST_VIEWS)
         self.ui.showViewsButton.setEnabled(any(form.image(parameters) is not None for form in self.used))
         proposing, segmenting = own and not self._waiting, own and bool(self._waiting)

@@ -15,6 +15,7 @@ from .MethodSection import MethodSection
 from .Outputs import OutputNodes
 from .Parameters import syntheticOptions
 from .Results import ResultsSection
+from .SideSection import SideSection, sideText
 from .TimeLeft import TimeLeft
 from .ViewsSection import ViewsSection
 
@@ -47,12 +48,12 @@ class Panel:
         self._doing = ""  # what the worker works for: "apply", "create" or "views"; "" for nothing
         self.views = ViewsSection(ui, self)
         self.method = MethodSection(ui, self)
+        self.side = SideSection(ui, self)
         self.results = ResultsSection(ui, self.application, self.say)
         self.installation = InstallationSection(ui, logic, self.application, self.say, self.method.method)
         ui.applyButton.clicked.connect(self.onApply)
         ui.copyLogButton.clicked.connect(self.onCopyLog)
         ui.createButton.clicked.connect(self.onCreate)
-        ui.progressBar.setVisible(False)
         self.refresh()
 
     # ---- parameters -------------------------------------------------------------------------
@@ -130,6 +131,8 @@ class Panel:
         self.ui.createButton.setText(_("Cancel") if creating else _("Create"))
         self.ui.createButton.setEnabled(creating or (not running and self.parameters is not None))
         self.views.refreshButtons(running, running and self._doing == "views")
+        self.side.refresh()
+        self.ui.progressBar.setVisible(running)
         if not running:
             self.ui.statusLabel.setText(self._outcome or problem or _("Ready."))
 
@@ -180,6 +183,7 @@ class Panel:
             device=parameters.device.value,
             calibrate=parameters.calibrate,
             spacingMm=parameters.spacingMm,
+            segmentOfInterest=self.views.vessels.marked(self.views.used),
             outputs=chosen,
             **self.callbacks(self.onFinished),
         )
@@ -196,7 +200,6 @@ class Panel:
     def onProgress(self, fraction: float, message: str) -> None:
         """Show how far the worker is."""
         self.installation.settled()
-        self.ui.progressBar.setVisible(True)
         self.ui.progressBar.setValue(round(100 * fraction))
         left = self._timeLeft.words(fraction)
         self.ui.statusLabel.setText(f"{message}, {left}" if left else message)
@@ -208,22 +211,28 @@ class Panel:
     def onFinished(self, outputs: OutputNodes) -> None:
         """Show the result."""
         if self.parameters is not None:
-            for field, name in OUTPUTS.items():
-                setattr(self.parameters, name, getattr(outputs, field))
+            with self.quietly():
+                for field, name in OUTPUTS.items():
+                    setattr(self.parameters, name, getattr(outputs, field))
         for warning in outputs.warnings:
             self.onLog(warning)
+        if outputs.side is not None:
+            self.onLog(sideText(outputs.side))
         fits = _(" and ").join(f"{fit.coverage:.1%}" for fit in outputs.fits)
         truth = truthText(outputs.truthDice)
         if truth:
             self.onLog(truth)
-        self.results.show(outputs)
+        with self.quietly():
+            self.results.show(outputs)
         self._end(_("Done. The result covers {fits} of the masks.").format(fits=fits) + (truth and f" {truth}"))
 
     def onCreated(self, case: Any) -> None:
         """Choose the views of a synthetic case and show its truth."""
         if self.parameters is not None:
-            self.parameters.viewCount = 2
-            self.parameters.view0, self.parameters.view1 = case.views[:2]
+            with self.quietly():
+                self.parameters.viewCount = 2
+                self.parameters.view0, self.parameters.view1 = case.views[:2]
+            self.onParametersModified()
         side, branches = case.parameters["side"], case.parameters["tree"]["branches"]
         self.onLog(_("Synthetic {side} tree: {branches}").format(side=side, branches=", ".join(branches)))
         self._end(_("Synthetic case created and chosen as views; Apply reconstructs it."))
@@ -242,7 +251,6 @@ class Panel:
         self._end(outcome)
 
     def _end(self, outcome: str) -> None:
-        self.ui.progressBar.setVisible(False)
         self._outcome, self._doing = outcome, ""
         self._refreshButtons()
 

@@ -12,7 +12,7 @@ from typing import Any
 from .Launchers import Launcher, defaultLauncher, killProcessGroup, killProcessTree, pythonExecutable
 
 CANCELLED_CODE = 130
-GRACE_SECONDS = 0.3
+GRACE_SECONDS = 0.2
 WATCH_SECONDS = 0.5
 PROGRAM = ("-m", "XRADiffSlicerLib.WorkerMain")
 LONGEST_LINE = 2000

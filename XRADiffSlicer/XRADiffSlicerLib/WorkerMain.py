@@ -11,6 +11,7 @@ import faulthandler
 import json
 import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 CONTENTS_FOLDER = "nodes"
@@ -26,18 +27,30 @@ def main(arguments: list[str]) -> int:
         print(json.dumps(message), flush=True)
     from xradiff.cli import main as run
 
+    from .RunFiles import writeRuns
+
+    writeRuns(Path(arguments[arguments.index("--cancel-file") + 1]).parent)
     return run(arguments, after=makeReady)
 
 
-def makeReady(made: object, options: argparse.Namespace, progress: object) -> None:
-    """Write the contents of the nodes of a reconstruction beside its result folder."""
+def makeReady(made: object, options: argparse.Namespace, progress: Callable[[float, str], None]) -> None:
+    """Write the contents of the nodes of a reconstruction or synthetic case beside what the command wrote."""
+    from xradiff.dataset import DatasetReport, case_folder
     from xradiff.pipeline import Reconstruction
 
     from .Contents import contentsOf, readTruth, saveContents
+    from .SyntheticContents import contentsOfCase
 
-    if isinstance(made, Reconstruction):
-        folder = Path(options.out).parent
-        saveContents(contentsOf(made, readTruth(folder)), folder / CONTENTS_FOLDER)
+    folder = Path(options.out).parent if isinstance(made, (Reconstruction, DatasetReport)) else None
+    if folder is None:
+        return
+    progress(1.0, "preparing what Slicer shows")
+    ready = (
+        contentsOf(made, readTruth(folder))
+        if isinstance(made, Reconstruction)
+        else contentsOfCase(case_folder(made.folder, 0))
+    )
+    saveContents(ready, folder / CONTENTS_FOLDER)
 
 
 if __name__ == "__main__":

@@ -158,7 +158,7 @@ def _synthesize_options(parser: argparse.ArgumentParser) -> None:
     add("--scheduler", default="", metavar="ADDRESS", help="a Dask scheduler whose workers are used instead")
 
 
-def _synthesize(options: argparse.Namespace, progress: Progress) -> None:
+def _synthesize(options: argparse.Namespace, progress: Progress) -> object:
     from .dataset import synthesize
     from .synthetic.case import CaseOptions
 
@@ -181,9 +181,10 @@ def _synthesize(options: argparse.Namespace, progress: Progress) -> None:
     )  # fmt: skip
     if options.progress == "json":
         emit_json("result", folder=str(report.folder), found=report.found, made=report.made)
-        return
+        return report
     earlier = f", {report.found} were there" if report.found else ""
     print(f"dataset: {report.folder} ({report.made} cases made{earlier})")
+    return report
 
 
 def _poses(words: Sequence[str]):  # type: ignore[no-untyped-def]

@@ -25,6 +25,7 @@ from .cost import PeakMemory
 from .jobs import Job, read_jobs, write_json
 from .motion import PixelMap, with_image_motion
 from .settings import RunOptions
+from .weights import used_weights
 
 __all__ = ["RECORD_KIND", "RUNS", "evaluate", "run_numbered"]
 
@@ -69,6 +70,8 @@ def evaluate(job: Job) -> dict[str, Any]:
         "method": job.method,
         "options": job.options,
         "values": job.values,
+        "weights": job.weights,
+        "weights_sha256": job.weights_sha256,
         "seed": job.seed,
         "date": now(),
         "machine": machine(),
@@ -111,6 +114,7 @@ def _measured(job: Job) -> tuple[tuple[Metric, ...], tuple[str, ...]]:
             seed=int(np.random.SeedSequence(seed).generate_state(1)[0]),
         )
     seconds = time.perf_counter() - begin
+    _check_weights(job)
     true_views = _where_the_tree_was(case, every)
     metrics = compare(
         surface_field(result.probability, result.segmentation),
@@ -127,6 +131,16 @@ def _measured(job: Job) -> tuple[tuple[Metric, ...], tuple[str, ...]]:
     if memory.megabytes is not None:
         cost.append(Metric("peak_memory_mb", memory.megabytes, "MB"))
     return (*metrics, *cost), result.warnings
+
+
+def _check_weights(job: Job) -> None:
+    """Raise InputError where the weights are no longer those of the plan: a training may have written new ones."""
+    found = used_weights(job.method, job.values, job.side)
+    if found.sha256 != job.weights_sha256:
+        raise InputError(
+            f"the weights {found.file} have changed since the benchmark began (SHA-256 {found.sha256[:12]}, planned "
+            f"{job.weights_sha256[:12]}); run the same command again"
+        )
 
 
 def _where_the_tree_was(case: Case, views: tuple[AngiogramView, ...]) -> tuple[AngiogramView, ...]:

@@ -14,8 +14,12 @@ from typing import Any
 from .. import __version__
 from .cases import Case
 from .settings import Setting, label_of
+from .weights import used_weights
 
 __all__ = ["Job", "jobs_of", "read_jobs", "write_json"]
+
+NO_MATTER = ("folder", "given", "weights")
+"""Fields of a job that do not change what is computed."""
 
 
 @dataclass(frozen=True)
@@ -31,6 +35,8 @@ class Job:
         options: all fields of `RunOptions`.
         values: settings of the method and of the postprocessing that differ from the defaults.
         given: what was asked for; does not change what is computed.
+        weights: name of the weight file, "" where the method has none; does not change what is computed.
+        weights_sha256: its checksum: a result belongs to these weights, not to their name.
         seed: of the benchmark; a case's chance comes from it and the case's name.
         version: of xradiff.
     """
@@ -43,13 +49,15 @@ class Job:
     options: dict[str, Any]
     values: dict[str, Any]
     given: dict[str, Any]
+    weights: str
+    weights_sha256: str
     seed: int
     version: str
 
     @property
     def key(self) -> str:
-        """Identity of what is computed, 16 hexadecimal digits: not where the case lies or how it was asked for."""
-        facts = {name: value for name, value in asdict(self).items() if name not in ("folder", "given")}
+        """Identity of what is computed, 16 hexadecimal digits: not where files lie or how it was asked for."""
+        facts = {name: value for name, value in asdict(self).items() if name not in NO_MATTER}
         return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:16]
 
     @property
@@ -64,11 +72,17 @@ class Job:
 
 
 def jobs_of(cases: Sequence[Case], settings: Sequence[Setting], seed: int) -> tuple[Job, ...]:
-    """Return every setting on every case, each once; case after case, so that an early look sees all methods."""
+    """Return every setting on every case, each once; case after case, so that an early look sees all methods.
+
+    Raises:
+        InputError: files of a case or weights that cannot be used.
+        MissingDependencyError: weights are not on this computer.
+    """
     jobs: dict[tuple[str, str], Job] = {}
     for case in cases:
         digest = case.sha256()
         for setting in settings:
+            weights = used_weights(setting.method, setting.values, case.side)
             job = Job(
                 case=case.name,
                 folder=str(case.folder),
@@ -78,6 +92,8 @@ def jobs_of(cases: Sequence[Case], settings: Sequence[Setting], seed: int) -> tu
                 options=asdict(setting.options),
                 values=setting.values,
                 given=setting.given,
+                weights=weights.file,
+                weights_sha256=weights.sha256,
                 seed=seed,
                 version=__version__,
             )

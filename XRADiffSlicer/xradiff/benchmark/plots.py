@@ -14,7 +14,7 @@ from ..reconstruction.registry import method_spec
 from .records import Run, shared_settings
 from .settings import DEFAULT, label_of
 from .statistics import Interval
-from .tables import groups_of
+from .tables import ENOUGH_CASES, groups_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -26,6 +26,8 @@ METRICS = ("dice", "cldice", "xradiff_overlap_2vox", "chamfer_mm", "hd95_mm", "m
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000")  # Okabe and Ito
 STYLES = {"right": "-", "left": "--"}
 MARKERS = {"right": "o", "left": "s"}
+APART = 0.012
+"""Distance of two curves' error bars, of the axis: on top of each other they cannot be told apart."""
 
 
 @dataclass(frozen=True)
@@ -79,7 +81,7 @@ def write_plots(folder: Path, runs: Sequence[Run]) -> tuple[Path, ...]:
             continue
         folder.mkdir(parents=True, exist_ok=True)
         file = folder / f"{key.replace('.', '_')}.png"
-        _draw(key, curves).savefig(file, dpi=120)
+        _draw(key, curves).savefig(file, dpi=100)
         written.append(file)
     return tuple(written)
 
@@ -98,22 +100,20 @@ def _curves(key: str, runs: Sequence[Run]) -> tuple[_Curve, ...]:
     for (method, rest, side), points_of_curve in found.items():
         label = f"{method_spec(method).title}, {side}" + ("" if rest == DEFAULT else f" ({rest})")
         colour = COLOURS[kinds.index((method, rest)) % len(COLOURS)]
-        ordered = points_of_curve if _in_words(points_of_curve) else sorted(points_of_curve, key=lambda p: p[0])
-        curves.append(_Curve(label, side, colour, tuple(ordered)))
+        ordered = _in_order([value for value, _ in points_of_curve])
+        by_value = sorted(points_of_curve, key=lambda point: ordered.index(point[0]))
+        curves.append(_Curve(label, side, colour, tuple(by_value)))
     return tuple(curves)
-
-
-def _in_words(points: Sequence[tuple[Any, Any]]) -> bool:
-    return any(isinstance(value, (str, bool)) for value, _ in points)
 
 
 def _draw(key: str, curves: Sequence[_Curve]) -> Figure:
     """Return the figure: a panel for each metric, one legend."""
     figure = _figure_class()(figsize=(11, 6.4), layout="constrained")
     panels = figure.subplots(2, 3, sharex=True)
+    values = _in_order([value for curve in curves for value, _ in curve.points])
     for axes, name in zip(panels.flat, METRICS, strict=True):
-        for curve in curves:
-            _draw_curve(axes, curve, name)
+        for number, curve in enumerate(curves):
+            _draw_curve(axes, curve, name, values, APART * (number - (len(curves) - 1) / 2))
         better = {"higher": "higher is better", "lower": "lower is better"}[definition_of(name).better]
         axes.set_title(f"{title_of(name)} ({better})", fontsize=10)
         axes.grid(alpha=0.3)
@@ -121,24 +121,48 @@ def _draw(key: str, curves: Sequence[_Curve]) -> Figure:
         axes.set_ylim(bottom=0)
     for axes in panels[1]:
         axes.set_xlabel(key)
+        axes.set_xticks(*_ticks(values))
     handles, labels = panels.flat[0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=min(3, len(labels)), fontsize=9, frameon=False)
     counts = sorted({points["dice"].count for curve in curves for _, points in curve.points})
     cases = f"{counts[0]}" if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"
-    figure.suptitle(f"Mean over {cases} cases a side and 95 % interval, by {key}", fontsize=11)
+    few = f" (too narrow below {ENOUGH_CASES} cases)" if counts[0] < ENOUGH_CASES else ""
+    figure.suptitle(f"Mean over {cases} cases a side and bootstrapped 95 % interval{few}, by {key}", fontsize=11)
     return figure
 
 
-def _draw_curve(axes: Axes, curve: _Curve, name: str) -> None:
-    """Draw the points that have a mean."""
+def _worded(values: Sequence[Any]) -> bool:
+    return any(isinstance(value, (str, bool)) for value in values)
+
+
+def _in_order(values: Sequence[Any]) -> list[Any]:
+    """Return every value once: numbers by size, words as they come."""
+    once = list(dict.fromkeys(values))
+    return once if _worded(once) else sorted(once)
+
+
+def _place(value: Any, values: Sequence[Any]) -> float:
+    """Return where a value lies on the axis: numbers at themselves, words one after the other."""
+    return float(values.index(value)) if _worded(values) else float(value)
+
+
+def _ticks(values: Sequence[Any]) -> tuple[list[float], list[str]]:
+    """Return places and labels of the values that were run."""
+    return [_place(value, values) for value in values], [label_of({"": value}).removeprefix("=") for value in values]
+
+
+def _draw_curve(axes: Axes, curve: _Curve, name: str, values: Sequence[Any], aside: float) -> None:
+    """Draw the points that have a mean, moved by `aside` of the axis's length."""
     seen = [(value, points[name]) for value, points in curve.points if math.isfinite(points[name].mean)]
-    values = [str(value) if _in_words(curve.points) else value for value, _ in seen]
+    every = [_place(value, values) for value in values]
+    shift = aside * (max(every) - min(every))
+    places = [_place(value, values) + shift for value, _ in seen]
     means = [interval.mean for _, interval in seen]
     bars = [
         [interval.mean - interval.low for _, interval in seen],
         [interval.high - interval.mean for _, interval in seen],
     ]
     axes.errorbar(
-        values, means, yerr=bars, label=curve.label, color=curve.colour, linestyle=STYLES[curve.side],
+        places, means, yerr=bars, label=curve.label, color=curve.colour, linestyle=STYLES[curve.side],
         marker=MARKERS[curve.side], markersize=5, capsize=3, linewidth=1.5,
     )  # fmt: skip

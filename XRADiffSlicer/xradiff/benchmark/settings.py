@@ -13,7 +13,7 @@ from ..errors import InputError
 from ..postprocess import PostprocessConfig
 from ..reconstruction.registry import config_class, method_spec
 
-__all__ = ["DEFAULT", "RunOptions", "Setting", "label_of", "settings_of", "sweep"]
+__all__ = ["DEFAULT", "RunOptions", "Setting", "label_of", "meaning_of", "settings_of", "sweep"]
 
 DEFAULT = "default"
 POSTPROCESS = "postprocess."
@@ -104,6 +104,12 @@ def _checked(method: str, values: Mapping[str, object]) -> dict[str, Any]:
     complete = config_to_dict(config_from(config_class(method_spec(method)), own))
     clean = config_to_dict(config_from(PostprocessConfig, cleaning))
     return {key: complete[key] for key in own} | {POSTPROCESS + key: clean[key] for key in cleaning}
+
+
+def meaning_of(method: str, key: str) -> str:
+    """Return what a setting of `method` or an option of the run means, one sentence or two; "" where none is told."""
+    kinds = (config_class(method_spec(method)), RunOptions)
+    return {field.name: str(field.metadata["meaning"]) for kind in kinds for field in fields(kind)}.get(key, "")
 
 
 def sweep(base: Mapping[str, object], swept: Mapping[str, Sequence[object]]) -> tuple[dict[str, object], ...]:

@@ -8,7 +8,7 @@ from pathlib import Path
 from ..provenance import machine, versions
 from ..reconstruction.registry import method_spec
 from .records import Run, shared_settings
-from .settings import label_of
+from .settings import label_of, meaning_of
 from .tables import TABLES, failures_text, table_text
 
 __all__ = ["summary_text"]
@@ -29,6 +29,7 @@ def summary_text(dataset: str, runs: Sequence[Run], plots: Sequence[Path], *, se
     parts = [f"# Benchmark: {dataset}", _what(runs, seed), _how(runs)]
     parts += [f"```\n{command}\n```"] if command else []
     parts += [f"All runs: {label_of(shared)}."] if (shared := shared_settings(runs)) else []
+    parts += [_meanings(runs)]
     aligned = TABLES[1] if any("alignment_shift_mm" in run.metrics for run in runs) else None
     parts += [text for spec in (TABLES[0], aligned) if spec and (text := table_text(spec, runs))]
     parts += [f"![Metrics by {file.stem}](plots/{file.name})" for file in plots]
@@ -53,7 +54,24 @@ def _what(runs: Sequence[Run], seed: int) -> str:
 def _how(runs: Sequence[Run]) -> str:
     """Methods, machine and versions."""
     names = dict.fromkeys(run.job.method for run in runs)
-    methods = [f"- **{method_spec(name).title}** (`{name}`): {method_spec(name).reference}" for name in names]
+    methods = [
+        f"- **{method_spec(name).title}** (`{name}`): {method_spec(name).reference}{_weights(name, runs)}"
+        for name in names
+    ]
     found = versions()
     known = ", ".join(f"{name} {found[name]}" for name in PACKAGES if name in found)
     return "\n".join([*methods, "", f"{machine()}; {known}."])
+
+
+def _meanings(runs: Sequence[Run]) -> str:
+    """What the settings mean that were asked for, a line each; "" where none was."""
+    given = dict.fromkeys((run.job.method, key) for run in runs for key in run.job.given)
+    told = {key: meaning for method, key in given if (meaning := meaning_of(method, key))}
+    return "\n".join(f"- `{key}`: {meaning}" for key, meaning in told.items())
+
+
+def _weights(method: str, runs: Sequence[Run]) -> str:
+    """The weights of a method's runs, as the end of a sentence; "" where it has none."""
+    used = dict.fromkeys((run.job.weights, run.job.weights_sha256[:12]) for run in runs if run.job.method == method)
+    told = [f"{file}, SHA-256 {sha256}" for file, sha256 in used if file]
+    return f"; weights {'; '.join(told)}" if told else ""

@@ -11,7 +11,7 @@ from .records import Run, shared_settings
 from .settings import DEFAULT, label_of
 from .statistics import Interval, bootstrap_mean
 
-__all__ = ["TABLES", "Group", "TableSpec", "failures_text", "groups_of", "table_text", "tables_text"]
+__all__ = ["ENOUGH_CASES", "TABLES", "Group", "TableSpec", "failures_text", "groups_of", "table_text", "tables_text"]
 
 BOTH = "both"
 ENOUGH_CASES = 10  # for a percentile bootstrap

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -17,9 +16,8 @@ from torch.nn.functional import binary_cross_entropy_with_logits
 from ..checks import check_range
 from ..datatypes import AngiogramView, SparseVolume
 from ..errors import InputError
-from ..weights import WeightsFile, find_sided_weights, find_weights, read_tensors
+from ..weights import WeightsFile, read_tensors
 from .backprojection import BackprojectionCube, backprojection_cube
-from .spec import MethodSpec
 from .trainable import VesselTruth
 
 __all__ = [
@@ -31,7 +29,6 @@ __all__ = [
     "notes_on",
     "soft_dice_loss",
     "vessel_loss",
-    "weights_path",
 ]
 
 LEAST = 0.05
@@ -100,19 +97,6 @@ def soft_dice_loss(probabilities: Tensor, volume: Tensor) -> Tensor:
     p, v = probabilities.flatten(1), volume.flatten(1)
     both, total = (p * v).sum(1), (p.square() + v.square()).sum(1)
     return (1 - (2 * both + CLOSE_TO_NOTHING) / (total + CLOSE_TO_NOTHING)).mean()
-
-
-def weights_path(spec: MethodSpec, name: str, side: str) -> Path:
-    """Return the weight file called `name`; "auto" takes METHOD_left or _right where they are there, else METHOD_both.
-
-    Raises:
-        InputError: a path that is no file, or an unknown side where there are weights of single sides alone.
-        MissingDependencyError: not on this computer.
-    """
-    how = f"train some with: python -m xradiff train {spec.name} --generate 4000 --out DIR, and copy best.safetensors"
-    if name != "auto":
-        return find_weights(name, how)
-    return find_sided_weights(spec.name, side, how)
 
 
 def load_network(empty: nn.Module, weights: WeightsFile) -> nn.Module:

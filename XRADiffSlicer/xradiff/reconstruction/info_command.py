@@ -38,7 +38,7 @@ def _info(options: argparse.Namespace, progress: Progress) -> None:
         print(f"\n{weights_card(NAME, NAME)}")
         return
     spec = method_spec(options.name)
-    gpu = "no GPU use" if spec.seconds_gpu is None else f"{spec.seconds_gpu:g} s on a GPU"
+    gpu = "no GPU use" if spec.seconds_gpu is None else f"{spec.seconds_gpu:g} s on a GPU ({spec.gpu_source})"
     print(f"{spec.title} ({spec.name})\n{spec.description}\nReference: {spec.reference}")
     print(f"Needs: {', '.join(spec.needs + spec.weights) or 'nothing more'}")
     print(f"Typical: {spec.seconds_cpu:g} s on two CPU cores, {gpu}, {spec.memory_gb:g} GB of memory")

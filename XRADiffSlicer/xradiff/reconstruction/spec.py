@@ -25,9 +25,11 @@ class MethodSpec:
         produces: what it returns, of `PRODUCES`.
         needs: packages beyond numpy, scipy, SimpleITK (import names).
         weights: names of the weight files it needs.
+        published_weights: address of weights that its authors published and its `convert.py` reads, "" without.
         stochastic: whether two seeds give two results.
         seconds_cpu: typical time of a case on two CPU cores.
-        seconds_gpu: typical time on a current GPU, None where it does not use one.
+        seconds_gpu: expected time on a current GPU, None where it does not use one.
+        gpu_source: where that time comes from; no method has been timed on a GPU by this project.
         memory_gb: typical peak memory.
         training: "module:Class" of its `Trainable`, "" where there is nothing to train.
     """
@@ -42,8 +44,10 @@ class MethodSpec:
     produces: tuple[str, ...] = ("volume",)
     needs: tuple[str, ...] = ()
     weights: tuple[str, ...] = ()
+    published_weights: str = ""
     stochastic: bool = False
     seconds_cpu: float = 1.0
     seconds_gpu: float | None = None
+    gpu_source: str = "an estimate, not measured"
     memory_gb: float = 1.0
     training: str = ""

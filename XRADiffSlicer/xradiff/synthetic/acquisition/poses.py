@@ -145,6 +145,11 @@ def _drawer(source: object, side: str, count: int) -> Callable[[np.random.Genera
         return _from_ranges(list(source), count)  # type: ignore[call-overload]
     check_choice("source of poses", source, SOURCES)
     if source == "xradiff":
+        if count > len(XRADIFF[side]):
+            raise InputError(
+                f"xradiff, the paper's table 2, has {len(XRADIFF[side])} views of the {side} tree, {count} were asked "
+                "for; autocar and clinical have more"
+            )
         return _from_ranges(list(XRADIFF[side]), count)
     centres, spread = (_CLUSTERS, None) if source == "autocar" else (list(CLINICAL_VIEWS[side].values()), _JITTER_DEG)
     if count > len(centres):

@@ -13,6 +13,7 @@ SPEC = MethodSpec(
     config="config:GanConfig",
     needs=("torch", "safetensors"),
     weights=("gan_both",),
+    published_weights="https://zenodo.org/records/17413997",
     seconds_cpu=4.0,
     seconds_gpu=0.1,
     memory_gb=1.0,

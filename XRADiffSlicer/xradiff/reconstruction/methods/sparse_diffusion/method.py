@@ -10,7 +10,8 @@ from ....datatypes import SparseVolume
 from ....errors import InputError
 from ....progress import Progress, stage
 from ....weights import WeightsFile, open_weights
-from ...cube_networks import load_network, weights_path
+from ...chosen_weights import weights_path
+from ...cube_networks import load_network
 from ...interface import ReconstructionInputs, ReconstructionResult, check_separation
 from .active import ActiveVoxels
 from .case import EXPLAINED, SparseCase, prepare_case

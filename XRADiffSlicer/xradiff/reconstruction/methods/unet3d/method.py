@@ -8,10 +8,13 @@ import torch
 from ....progress import Progress
 from ....weights import open_weights
 from ...backprojection import backprojection_cube
-from ...cube_networks import answer_on, load_network, notes_on, weights_path
+from ...chosen_weights import weights_path
+from ...cube_networks import answer_on, load_network, notes_on
 from ...interface import ReconstructionInputs, ReconstructionResult, check_separation
+from ...published.baseline import is_published, reconstruct_published
 from .config import Unet3dConfig
 from .network import VesselUNet3D
+from .published import PublishedUNet3D
 from .recipe import Recipe
 from .spec import SPEC
 
@@ -37,6 +40,8 @@ class Unet3d:
         """
         notes = check_separation(inputs.views)
         weights = open_weights(weights_path(SPEC, config.weights, inputs.side), SPEC.name)
+        if is_published(weights.recipe):
+            return reconstruct_published(inputs, weights, PublishedUNet3D, notes, progress)
         recipe = Recipe.from_json(weights.recipe)
         progress(0.0, "backprojecting the masks")
         cube = backprojection_cube(inputs.views, recipe.size, recipe.spacing_mm)

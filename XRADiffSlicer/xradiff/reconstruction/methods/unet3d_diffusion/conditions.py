@@ -15,7 +15,7 @@ from ....datatypes import AngiogramView, VolumeGrid
 from ....errors import InputError
 from ....geometry import camera_of
 from ...backprojection import backprojection_cube
-from .published import published_backprojection, published_grid, published_views
+from ...published.geometry import published_backprojection, published_grid, published_views
 from .recipe import Recipe
 
 __all__ = ["NetworkInputs", "network_inputs"]

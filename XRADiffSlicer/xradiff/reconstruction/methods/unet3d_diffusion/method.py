@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ....datatypes import SparseVolume
-from ....errors import InputError
 from ....memory import check_memory
 from ....progress import Progress, stage
-from ....weights import WeightsFile, find_sided_weights, find_weights, open_weights, read_tensors
+from ....weights import WeightsFile, open_weights, read_tensors
+from ...chosen_weights import weights_path
 from ...interface import ReconstructionInputs, ReconstructionResult, check_separation
+from ...published.threshold import probabilities
 from .conditions import network_inputs
 from .config import Unet3dDiffusionConfig
 from .cost import memory_bytes
@@ -23,12 +23,6 @@ from .sampling import draw, enough_gpu_memory
 from .spec import SPEC
 
 __all__ = ["Unet3dDiffusion"]
-
-BELOW_HALF = np.nextafter(np.float32(0.5), np.float32(0))
-HOW_TO_GET = (
-    "train some, or convert the authors' (https://zenodo.org/records/17413997) with: "
-    "python -m xradiff.reconstruction.methods.unet3d_diffusion.convert CHECKPOINT --side SIDE"
-)
 
 
 class Unet3dDiffusion:
@@ -49,7 +43,7 @@ class Unet3dDiffusion:
             MissingDependencyError: the weights are not on this computer.
         """
         notes = check_separation(inputs.views)
-        weights = open_weights(_weights_path(config.weights, inputs.side), SPEC.name)
+        weights = open_weights(weights_path(SPEC, config.weights, inputs.side), SPEC.name)
         recipe = Recipe.from_json(weights.recipe)
         progress(0.0, "backprojecting the masks")
         given = network_inputs(inputs.views, recipe)
@@ -69,34 +63,6 @@ def _uncertainty(maps: NDArray[np.float32], volume: SparseVolume) -> SparseVolum
         return None
     deviation = maps.std(axis=0, ddof=1)[tuple(volume.indices.T)]
     return SparseVolume(volume.grid, volume.indices, deviation.astype(np.float32))
-
-
-def probabilities(sample: NDArray[np.float32], quantile: float) -> NDArray[np.float32]:
-    """Return a sample as probabilities in [0, 1].
-
-    The sample is scaled to 0..1 by its least and greatest value, as the authors do. What eq. 4 keeps,
-    the values of at least th_delta, is then mapped linearly to 0.5..1 and the rest below 0.5, so that a
-    threshold of 0.5 is eq. 4; where more values than that tie at the least one, none of those is kept. A
-    quantile of 0 only clips the sample to 0..1.
-
-    Raises:
-        InputError: a value is not finite.
-    """
-    low, high = float(sample.min()), float(sample.max())
-    if not np.isfinite(low + high):
-        raise InputError("the network gave values that are not finite; its weights do not suit these views")
-    if quantile == 0 or low == high:
-        return np.clip(sample, 0, 1)
-    level = max(float(np.quantile(sample, quantile, method="higher")), float(sample[sample > low].min()))
-    below = 0.5 * (sample - low) / (level - low)
-    above = 0.5 + 0.5 * (sample - level) / (high - level) if level < high else np.ones_like(sample)
-    return np.where(sample >= level, above, np.minimum(below, BELOW_HALF)).astype(np.float32)
-
-
-def _weights_path(name: str, side: str) -> Path:
-    if name != "auto":
-        return find_weights(name, HOW_TO_GET)
-    return find_sided_weights(SPEC.name, side, HOW_TO_GET)
 
 
 def _load(weights: WeightsFile, recipe: Recipe, device: str) -> NoisePredictor3D:

@@ -10,15 +10,14 @@ from typing import Any
 from ....checks import check_choice, check_range
 from ....config import config_from
 from ....errors import InputError
+from ...published import PUBLISHED_EDGE_MM, SIDES
 from ...samplers import NoiseSchedule
 
-__all__ = ["PUBLISHED_EDGE_MM", "TIME_STEPS", "NetworkConfig", "Recipe"]
+__all__ = ["TIME_STEPS", "NetworkConfig", "Recipe"]
 
-PUBLISHED_EDGE_MM = 128 * 0.8
 TIME_STEPS = 1000
 GEOMETRIES = ("patient", "published")
 NORMS = ("batch", "instance")
-SIDES = ("both", "left", "right")
 
 
 @dataclass(frozen=True)

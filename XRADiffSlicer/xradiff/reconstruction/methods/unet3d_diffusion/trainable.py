@@ -18,11 +18,11 @@ from ....config import config_from
 from ....datatypes import AngiogramView, VolumeGrid
 from ....errors import InputError
 from ....weights import save_weights
+from ...published.threshold import probabilities
 from ...samplers import guided, sample_ddim
 from ...trainable import VesselTruth
 from .conditions import network_inputs
 from .config import Unet3dDiffusionConfig
-from .method import probabilities
 from .network import NoisePredictor3D
 from .recipe import NetworkConfig, Recipe
 from .spec import SPEC

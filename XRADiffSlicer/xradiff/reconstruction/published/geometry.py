@@ -17,11 +17,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn.functional import interpolate
 
-from ....datatypes import Acquisition, AngiogramView, VolumeGrid
-from ....errors import InputError
-from ....geometry import Camera
-from ....projection.joseph import backproject
-from .recipe import PUBLISHED_EDGE_MM
+from ...datatypes import Acquisition, AngiogramView, VolumeGrid
+from ...errors import InputError
+from ...geometry import Camera
+from ...projection.joseph import backproject
+from . import PUBLISHED_EDGE_MM
 
 __all__ = ["published_backprojection", "published_camera", "published_grid", "published_views"]
 

@@ -1,0 +1,26 @@
+"""Which weight file a method takes for a case; needs no package of the method."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from ..weights import find_sided_weights, find_weights
+from .spec import MethodSpec
+
+__all__ = ["weights_path"]
+
+
+def weights_path(spec: MethodSpec, name: str, side: str) -> Path:
+    """Return the weight file called `name`; "auto" takes METHOD_left or _right where they are there, else METHOD_both.
+
+    Raises:
+        InputError: a path that is no file, or an unknown side where there are weights of single sides alone.
+        MissingDependencyError: not on this computer.
+    """
+    how = f"train some with: python -m xradiff train {spec.name} --generate 4000 --out DIR, and copy best.safetensors"
+    if spec.published_weights:
+        convert = f"python -m xradiff.reconstruction.methods.{spec.name}.convert CHECKPOINT --side SIDE"
+        how += f"; or convert those of XRA-Diff's authors ({spec.published_weights}) with: {convert}"
+    if name != "auto":
+        return find_weights(name, how)
+    return find_sided_weights(spec.name, side, how)
