@@ -23,7 +23,7 @@ from xradiff.projection import MaskCone, backproject_masks
 from xradiff.quantification import dice
 from xradiff.reconstruction import registry
 from xradiff.reconstruction.interface import ReconstructionInputs
-from xradiff.reconstruction.methods.sparse_diffusion import layers
+from xradiff.reconstruction.methods.sparse_diffusion import layers, training
 from xradiff.reconstruction.methods.sparse_diffusion.case import hull_values, prepare_case
 from xradiff.reconstruction.methods.sparse_diffusion.config import SparseDiffusionConfig
 from xradiff.reconstruction.methods.sparse_diffusion.connect import connect_parts
@@ -229,9 +229,9 @@ def random_network(seed=0):
     return network
 
 
-def answer(network, given, noise, level=0.7):
+def answer(network, given, noise, level=0.7, before=None):
     with torch.no_grad():
-        return network(noise, torch.full((len(given.side),), level), given)
+        return network(noise, torch.full((len(given.side),), level), given, before)
 
 
 def test_order_of_the_views_changes_nothing(drawn):
@@ -260,6 +260,10 @@ def test_without_its_condition_the_network_knows_nothing_but_the_voxels(prepared
     other = replace(given, single=given.single + 1, shared=given.shared + 1, side=given.side + 1)
     assert not torch.allclose(answer(network, given, noise), answer(network, other, noise))
     torch.testing.assert_close(answer(network, given.without(), noise), answer(network, other.without(), noise))
+    before = torch.ones_like(noise)  # an answer given before knew the condition
+    assert not torch.allclose(answer(network, given, noise, before=before), answer(network, given, noise))
+    blind = answer(network, given.without(), noise, before=before)
+    torch.testing.assert_close(blind, answer(network, given.without(), noise))
 
 
 def test_joined_cases_stay_apart_at_every_level():
@@ -285,12 +289,42 @@ def test_a_network_that_knows_the_truth_is_sampled_to_it(prepared, steps, guidan
     truth = (torch.rand(len(given.shared), 8, generator=torch.Generator().manual_seed(0)) < 0.3).float()
 
     class Knows(torch.nn.Module):
-        def forward(self, noisy, level, told):
+        def forward(self, noisy, level, told, before=None):
             assert noisy.abs().max() < 10
             return 20 * (2 * truth - 1)
 
     noise = torch.randn(truth.shape, generator=torch.Generator().manual_seed(1))
     torch.testing.assert_close(sample(Knows(), given, noise, Recipe(), steps=steps, guidance=guidance), truth)
+
+
+def test_every_pass_is_shown_the_answer_before(prepared):
+    given, shown = conditions_of_case(prepared, "auto", 2, "cpu"), []
+
+    class Counts(torch.nn.Module):
+        def forward(self, noisy, level, told, before=None):
+            shown.append(before)
+            return torch.full_like(noisy, float(len(shown)))
+
+    noise = torch.zeros(len(given.shared), 8)
+    found = sample(Counts(), given, noise, Recipe(), steps=2, guidance=1.0, passes=2)
+    assert shown[0] is None
+    for number, before in enumerate(shown[1:], start=1):
+        torch.testing.assert_close(before, torch.full_like(noise, float(np.tanh(number / 2))))
+    assert len(shown) == 4 and found.min() == found.max()
+
+
+@pytest.mark.parametrize("shares", [(1.0, 0.0, 0.0), (0.0, 0.0, 1.0)])
+def test_all_weights_learn_also_where_an_answer_is_shown(drawn, monkeypatch, shares):
+    """In reduced precision too, where the passes before leave copies of the weights without gradients behind."""
+    monkeypatch.setattr(training, "ANSWERS_BEFORE", shares)
+    trainable = SparseTraining(replace(SMALL_SPARSE, drop_probability=0.0))
+    trainable.network = random_network()
+    batch = trainable.example.join([trainable.example(drawn.views, TreeTruth(drawn.subject.tree))])
+    with torch.autocast("cpu", torch.bfloat16):
+        loss = trainable.loss("network", batch, torch.Generator().manual_seed(0))
+    loss.backward()
+    silent_ones = [name for name, one in trainable.network.named_parameters() if not one.grad.abs().sum() > 0]
+    assert not silent_ones
 
 
 def test_mask_guidance_explains_what_is_unexplained(drawn, prepared):
@@ -305,6 +339,26 @@ def test_mask_guidance_explains_what_is_unexplained(drawn, prepared):
         assert pushed.reshape(-1)[0] >= pushed.reshape(-1)[on_its_ray].max() - 1e-6
     full = torch.full_like(empty, 6.0)
     torch.testing.assert_close(rays.pushed(full, 5), full, atol=1e-2, rtol=0)
+
+
+def test_an_answer_that_explains_too_little_is_pushed(drawn, prepared):
+    given, rays = conditions_of_case(prepared, "auto", 2, "cpu"), MaskRays.of(prepared.voxels, drawn.views, "cpu")
+    shape = (len(prepared.voxels), 8)
+    assert rays.explained(torch.full(shape, 1.0), 0.0) > 0.99
+    assert rays.explained(torch.full(shape, -1.0), 0.0) == 0
+
+    unsure = torch.randn(shape, generator=torch.Generator().manual_seed(0)).clamp(max=1.9) - 4
+
+    class Unsure(torch.nn.Module):
+        def forward(self, noisy, level, told, before=None):
+            return unsure
+
+    words = {"steps": 1, "guidance": 1.0, "passes": 2, "rays": rays, "rounds": 20}
+    kept, pushed = (
+        sample(Unsure(), given, torch.zeros(shape), Recipe(), least_coverage=least, **words) for least in (0.0, 0.75)
+    )
+    assert (kept < 0.5).all() and rays.explained(torch.logit(pushed), 0.0) > 0.8
+    assert (pushed >= 0.5).float().mean() < 0.2  # not by making everything a vessel
 
 
 def test_examples_count_every_true_voxel(drawn):

@@ -41,6 +41,12 @@ def test_what_is_written_is_read_again(file):
     assert sorted(path.name for path in file.parent.iterdir()) == ["tiny.safetensors"]
 
 
+def test_others_may_read_it_as_any_file_of_the_user(file):
+    plain = file.with_name("plain.txt")
+    plain.write_text("", encoding="utf-8")
+    assert file.stat().st_mode == plain.stat().st_mode
+
+
 def test_the_file_is_plain_safetensors(file):
     from safetensors import safe_open
 

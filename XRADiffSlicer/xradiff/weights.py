@@ -214,7 +214,10 @@ def save_weights(path: Path, tensors: Mapping[str, Tensor], method: str, recipe:
 
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
+        part.touch()
+        usual = part.stat().st_mode  # the library leaves files that their owner alone can read
         library.save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, part, told)
+        part.chmod(usual)
         _put_sha256(part)
         part.replace(path)
     except (OSError, SafetensorError) as error:

@@ -20,15 +20,29 @@ class SparseDiffusionConfig:
         "there, else sparse_diffusion_both.",
     )
     steps: int = setting(1, "Number n of denoising steps.", minimum=1, maximum=1000)
+    passes: int = setting(
+        3,
+        "How often the network is asked at each step, each time shown its answer before.",
+        minimum=1,
+        maximum=20,
+    )
     samples: int = setting(1, "Number of samples that are drawn and averaged.", minimum=1, maximum=64, basic=True)
     guidance: float = setting(
         1.0, "Guidance scale gamma: 1 is without guidance, more follows the views closer.", minimum=0, maximum=100
     )
     mask_guidance: int = setting(
-        40,
-        "How often each step is pushed towards a vessel on the ray of every pixel of the masks; 0 is not at all.",
+        5,
+        "How often an answer is pushed towards a vessel on the ray of every pixel of the masks ere it is shown to the "
+        "network again; 0 is not at all.",
         minimum=0,
         maximum=1000,
+    )
+    least_coverage: float = setting(
+        0.75,
+        "Share of each mask that the answer must explain; where it does not, the likeliest vessel of every pixel is "
+        "taken too. 0 is never, 1 practically always.",
+        minimum=0,
+        maximum=1,
         basic=True,
     )
     tolerance_mm: str = setting(

@@ -18,7 +18,7 @@ from .active import ActiveVoxels
 from .implied import implied_wall, outer
 from .vessel_maps import VesselMaps
 
-__all__ = ["SHARED", "SINGLE", "VoxelFeatures", "voxel_features"]
+__all__ = ["MEAN_RADIUS", "SHARED", "SINGLE", "WALL", "VoxelFeatures", "voxel_features"]
 
 Array = NDArray[np.float32]
 
@@ -31,6 +31,8 @@ least and disagreement, place in the tree, tolerance and voxel, distance of the 
 wall (mm), how well that is known, disagreement of the calibres."""
 WALL = slice(20, 28)
 """Where the distances from the implied wall are among them."""
+MEAN_RADIUS = 12
+"""Where the mean radius (mm) is among them."""
 FARTHEST_MM = 4.0
 LARGEST_RADIUS_MM = 4.0
 PLACE_MM = 50.0

@@ -28,6 +28,8 @@ __all__ = ["SparseDiffusion", "load_denoiser", "probabilities_of", "volume_of"]
 
 LEAST = 0.02
 """Probabilities below this are left out of the result."""
+MULTIPLIES_BFLOAT16 = ("_is_amx_tile_supported", "_is_avx512_bf16_supported")
+"""What torch.cpu says of processors that multiply such matrices faster than those of float32."""
 
 
 class SparseDiffusion:
@@ -100,8 +102,8 @@ def probabilities_of(
             noise = torch.randn((len(case.voxels), 8), generator=chance).to(device)
             part = stage(progress, number / config.samples, (number + 1) / config.samples)
             answer = sample(
-                network, given, noise, recipe, steps=config.steps, guidance=config.guidance, rays=rays,
-                rounds=config.mask_guidance, progress=part,
+                network, given, noise, recipe, steps=config.steps, guidance=config.guidance, passes=config.passes,
+                rays=rays, rounds=config.mask_guidance, least_coverage=config.least_coverage, progress=part,
             )  # fmt: skip
             drawn.append(_recentred(answer, recipe.threshold).cpu().numpy())
     return np.stack(drawn)
@@ -111,7 +113,9 @@ def _reduced(precision: str, device: str) -> bool:
     """Whether to multiply in bfloat16."""
     if precision != "auto":
         return precision == "bfloat16"
-    return device == "cuda" or torch.cpu._is_amx_tile_supported()
+    if device != "cpu":
+        return True
+    return any(getattr(torch.cpu, name, bool)() for name in MULTIPLIES_BFLOAT16)
 
 
 def _recentred(probability: torch.Tensor, threshold: float) -> torch.Tensor:

@@ -24,7 +24,8 @@ __all__ = ["Conditions", "SparseDenoiser"]
 
 FREQUENCIES = 16
 SIDES = 3
-PER_CHILD = 7
+PER_CHILD = 8
+ALMOST_1 = 1 - 1e-4
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,7 +63,7 @@ class SparseDenoiser(nn.Module):
         widths, view, child = recipe.channels, recipe.view_channels, recipe.child_channels
         width = widths[0]
         self.view = nn.Sequential(nn.Linear(SINGLE, view), nn.SiLU(), nn.Linear(view, view), nn.SiLU())
-        self.stem = nn.Linear(2 * view + SHARED + SLOTS, width)
+        self.stem = nn.Linear(2 * view + SHARED + 2 * SLOTS + 2, width)
         token = 4 * width
         self.token = nn.Sequential(
             nn.Linear(2 * FREQUENCIES + SIDES + 2 * width + 1, token), nn.SiLU(), nn.Linear(token, token)
@@ -78,24 +79,28 @@ class SparseDenoiser(nn.Module):
         self.head = nn.Sequential(nn.Linear(child + PER_CHILD, child), nn.SiLU(), last)
         nn.init.zeros_(last.weight)
 
-    def forward(self, noisy: Tensor, level: Tensor, given: Conditions) -> Tensor:
+    def forward(self, noisy: Tensor, level: Tensor, given: Conditions, before: Tensor | None = None) -> Tensor:
         """Return logits (N, 8).
 
         Args:
             noisy: (N, 8) sqrt(abar) x + sqrt(1 - abar) noise, x = -1 outside and 1 inside vessels.
             level: (cases,) share sqrt(1 - abar) of the noise, 0 to 1.
             given: the conditions.
+            before: (N, 8) an answer given before, -1 to 1, where there is one (self-conditioning).
         """
         first = given.tables.levels[0]
         known = given.known[first.case][:, None]
         noisy = noisy * (1 - level.square()).sqrt()[first.case][:, None]  # nothing is left of pure noise
+        before = torch.zeros_like(noisy) if before is None else before * known
         single, shared = given.single * known, given.shared * known
+        missing = unexplained(before, single, given.rays)[..., None]
         views = self.view(single)
-        rows = self.stem(torch.cat([_mean(views, given.seen), _most(views, given.seen), shared, noisy], dim=1))
+        pooled = [pool(each, given.seen) for each in (views, missing) for pool in (_mean, _most)]
+        rows = self.stem(torch.cat([*pooled, shared, noisy, before], dim=1))
         token = self.token(self._token_input(rows, level, given))
         rows = self._unet(rows, token, given)
         children = self.spread(silu(self.norm(rows, first))).view(len(rows), SLOTS, -1)
-        told = _per_child(single, shared[:, WALL], given.seen, known, noisy)
+        told = _per_child(single, shared[:, WALL], given.seen, known, noisy, before)
         logits: Tensor = self.head(torch.cat([children, told.to(children.dtype)], dim=2)).squeeze(2)
         return logits
 
@@ -126,6 +131,20 @@ class SparseDenoiser(nn.Module):
         return answer
 
 
+def unexplained(before: Tensor, single: Tensor, rays: Tensor) -> Tensor:
+    """Return (V, N): how likely the ray through each block is empty although it meets the mask, by an answer before.
+
+    Args:
+        before: (N, 8) the answer, -1 to 1; 0 everywhere leaves (nearly) nothing unexplained.
+        single: (V, N, SINGLE) what each view tells.
+        rays: (V, N) the ray that each block lies on.
+    """
+    log_empty = torch.log1p(-(1 + before.float()).mul(0.5).clamp(max=ALMOST_1)).sum(1)
+    inside = (single[..., :SLOTS].amin(2) < 0).float()
+    totals = [log_empty.new_zeros(int(ray.max()) + 1).index_add(0, ray, log_empty)[ray] for ray in rays]
+    return torch.stack(totals).exp() * inside
+
+
 def _mean(values: Tensor, seen: Tensor) -> Tensor:
     """Return the mean (N, F) over the views that see."""
     weights = seen[..., None].to(values.dtype)
@@ -137,12 +156,12 @@ def _most(values: Tensor, seen: Tensor) -> Tensor:
     return values.masked_fill(seen[..., None] == 0, -1e4).amax(0)
 
 
-def _per_child(single: Tensor, wall: Tensor, seen: Tensor, known: Tensor, noisy: Tensor) -> Tensor:
-    """Return (N, 8, PER_CHILD): distances from edges, middle lines and the implied wall, and the state."""
+def _per_child(single: Tensor, wall: Tensor, seen: Tensor, known: Tensor, noisy: Tensor, before: Tensor) -> Tensor:
+    """Return (N, 8, PER_CHILD): distances from edges, middle lines and the implied wall, state, answer before."""
     edge = single[..., :SLOTS]
     middle = (edge + single[..., SLOTS, None]).clamp(min=0)
     told = [_most(edge, seen), -_most(-edge, seen), _mean(middle, seen), _most(middle, seen)]
-    told += [noisy, known.expand(-1, SLOTS), wall]
+    told += [noisy, known.expand(-1, SLOTS), wall, before]
     return torch.stack([part.to(noisy.dtype) for part in told], dim=2)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from torch import Tensor, nn
 
 from ....progress import Progress, silent
@@ -32,8 +34,10 @@ def sample(
     *,
     steps: int,
     guidance: float,
+    passes: int = 1,
     rays: MaskRays | None = None,
     rounds: int = 0,
+    least_coverage: float = 0.0,
     progress: Progress = silent,
 ) -> Tensor:
     """Return probabilities (N, 8) after `steps` DDIM steps from `noise` (N, 8).
@@ -45,20 +49,33 @@ def sample(
         recipe: of the network.
         steps: number of denoising steps.
         guidance: scale gamma of the classifier-free guidance, on logits; 1 is without.
-        rays: of the masks, where every step is pushed towards covering them.
-        rounds: how often it is pushed a step.
+        passes: how often the network is asked a step, each time shown its answer before (self-conditioning,
+            Chen et al. 2023, Analog bits, arXiv:2208.04202, sec. 3.2); the last one is shown at the next step too.
+        rays: of the masks, where the answer before is pushed towards covering them ere it is shown.
+        rounds: how often it is pushed.
+        least_coverage: share of the rays inside each mask that the last answer of a step has to explain; where it does
+            not, it is pushed too.
         progress: told before each step; may raise Cancelled.
     """
     levels, cases = noise_levels(recipe).to(noise.device), len(given.side)
 
+    before: Tensor | None = None
+
     def predict(state: Tensor, times: Tensor) -> Tensor:
+        nonlocal before
         level = levels[times[:1]].expand(cases)
-        logits: Tensor = network(state, level, given).float()
-        if guidance != 1:
-            blind = network(state, level, given.without()).float()
-            logits = blind + guidance * (logits - blind)
-        if rays is not None:
-            logits = rays.pushed(logits, rounds)
+        for _ in range(passes):
+            logits: Tensor = network(state, level, given, before).float()
+            if guidance != 1:
+                blind = network(state, level, given.without()).float()
+                logits = blind + guidance * (logits - blind)
+            shown = logits if rays is None else rays.pushed(logits, rounds)
+            before = 2 * shown.sigmoid() - 1
+        if (
+            rays is not None
+            and rays.explained(logits, math.log(recipe.threshold / (1 - recipe.threshold))) < least_coverage
+        ):
+            logits = shown
         return 2 * logits.sigmoid() - 1
 
     return (sample_ddim(predict, noise, _schedule(recipe), steps, progress=progress) + 1) / 2
