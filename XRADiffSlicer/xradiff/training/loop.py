@@ -239,8 +239,9 @@ class _Run:
 
     def _save_weights(self, name: str) -> None:
         told = "" if math.isnan(self.scores["dice"]) else f", Dice {self.scores['dice']:.3f} on held-out cases"
+        cases = "one case" if self.config.batch == 1 else f"{self.config.batch} cases"
         source = (
-            f"Trained with python -m xradiff train {self.method}: {self.step} steps of {self.config.batch} cases, "
+            f"Trained with python -m xradiff train {self.method}: {self.step} steps of {cases}, "
             f"seed {self.config.seed}{told}."
         )
         self.networks.trainable.save(self.folder.path / f"{name}.safetensors", self.networks.average, source)
