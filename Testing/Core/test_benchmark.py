@@ -112,7 +112,7 @@ def test_csv_has_a_row_for_each_run_and_tables_define_each_column(swept):
     mean = np.mean([run.metrics["dice"] for run in result.runs if run.job.given["tolerance_mm"] == 0.05])
     assert f"| both | Visual hull | tolerance_mm=0.05 | 2 | {mean:.2f} (" in text
     summary = (result.folder / "summary.md").read_text()
-    assert "2 synthetic cases (1 right, 1 left)" in summary and "xradiff benchmark ..." in summary
+    assert "2 cases (1 right, 1 left)" in summary and "xradiff benchmark ..." in summary
     assert "- `calibrate`: Calibration mode." in summary and "- `tolerance_mm`: " in summary
     assert "![Metrics by tolerance_mm](plots/tolerance_mm.png)" in summary
 
@@ -276,6 +276,23 @@ def test_cases_that_cannot_be_read_say_why(tmp_path):
     (folder / "case.json").write_text("{")
     with pytest.raises(InputError, match="not the description of a case"):
         list_cases(tmp_path / "data")
+
+
+def test_real_views_are_scored_by_their_masks_alone(tmp_path):
+    folder = tmp_path / "data" / "patient"
+    write_case(folder, "right", 2)
+    for name in ("truth.nii.gz", "truth_centreline.vtp"):
+        (folder / name).unlink(missing_ok=True)
+    with pytest.raises(InputError, match=r'the truth of patient \(or "truth": false in case.json\)'):
+        list_cases(tmp_path / "data")
+    (folder / "case.json").write_text('{"side": "right", "truth": false}')
+    result = benchmark(tmp_path / "data", tmp_path / "out")
+    metrics = result.runs[0].metrics
+    assert not result.failures and "dice" not in metrics
+    assert metrics["reprojection_coverage_view0"] > 0.9 and 0 < metrics["volume_ml"] < 50
+    summary = (tmp_path / "out" / "summary.md").read_text()
+    assert "2D coverage, view 1" in summary and "Volume [ml]" in summary and "clDice" not in summary
+    assert benchmark(tmp_path / "data", tmp_path / "out").reused == 1
 
 
 def test_truth_is_read_where_it_was_written(tmp_path):

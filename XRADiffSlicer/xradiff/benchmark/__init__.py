@@ -1,1 +1,1 @@
-"""Any methods on any folder of cases with known truth: `run.run_benchmark`, and the command in `command`."""
+"""Any methods on any folder of cases: `run.run_benchmark`, and the command in `command`."""

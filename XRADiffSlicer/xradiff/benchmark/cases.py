@@ -1,4 +1,4 @@
-"""Folder of synthetic cases -> views, truth and what is known about them. Nothing is read before it is asked for."""
+"""Folder of cases -> views, truth where it is known, facts. Nothing is read before it is asked for."""
 
 from __future__ import annotations
 
@@ -34,6 +34,7 @@ class Case:
         view_count: number of views.
         shifts_lps_mm: displacement of the patient in each view, which the geometry files do not say.
         deformed: whether the tree also changed its shape or orientation between the views.
+        known: whether the true tree is; a patient's is not, and case.json says so ("truth": false).
     """
 
     name: str
@@ -42,6 +43,7 @@ class Case:
     view_count: int
     shifts_lps_mm: tuple[tuple[float, float, float], ...]
     deformed: bool
+    known: bool = True
 
     @property
     def moved(self) -> bool:
@@ -82,7 +84,7 @@ class Case:
         names = [f"view{number}.{end}" for number in range(self.view_count) for end in ("png", "json")]
         digest = hashlib.sha256()
         for name in (*names, DESCRIPTION, TRUTH, CENTRELINE):
-            if name != CENTRELINE or (self.folder / name).exists():
+            if name == DESCRIPTION or name.startswith("view") or (self.folder / name).exists():
                 digest.update(f"{name} {identity_of(existing_file(self.folder / name, name)).sha256}\n".encode())
         return digest.hexdigest()
 
@@ -105,6 +107,8 @@ def list_cases(folder: str | Path) -> tuple[Case, ...]:
 def read_case(folder: Path) -> Case:
     """Return what `folder` holds; images and volumes are read later.
 
+    Real views need a case.json of {"side": "right", "truth": false}.
+
     Raises:
         InputError: case.json cannot be used, or a file is missing.
     """
@@ -125,9 +129,11 @@ def read_case(folder: Path) -> Case:
         raise InputError(f"a case needs view0.png and view1.png or more views, got {count} in {folder}")
     if any(len(shift) != 3 for shift in shifts) or (shifts and len(shifts) != count):
         raise InputError(f'"true_shift_lps_mm" must hold three numbers for each of the {count} views in {file}')
-    existing_file(folder / TRUTH, f"the truth of {folder.name}")
+    known = facts.get("truth") is not False
+    if known:
+        existing_file(folder / TRUTH, f'the truth of {folder.name} (or "truth": false in case.json)')
     every = tuple((x, y, z) for x, y, z in shifts) or (NO_SHIFT,) * count
-    return Case(folder.name, folder.resolve(), side, count, every, bool(facts.get("deformed")))
+    return Case(folder.name, folder.resolve(), side, count, every, bool(facts.get("deformed")), known)
 
 
 def read_truth(path: str | Path) -> SparseVolume:

@@ -20,7 +20,7 @@ def add_parser(subparsers: Any) -> argparse.ArgumentParser:
     """Add the command to the sub-parsers of the command line and return its parser; it calls `run`."""
     parser: argparse.ArgumentParser = subparsers.add_parser(
         "benchmark",
-        help="compare methods on a folder of cases with known truth",
+        help="compare methods on a folder of cases, real ones without truth too",
         description="Run methods on every case of a folder, compare with the truth, write tables and plots. A setting "
         "is one of the method (see `info METHOD`), METHOD.KEY for one method alone, postprocess.KEY, or an option of "
         "the run: views, motion, calibrate, spacing_mm, device. Finished runs in DIR are kept: the same command "

@@ -1,4 +1,4 @@
-"""One job: reconstruct a case with one method and setting, compare with the truth, write one JSON file."""
+"""One job: reconstruct a case with one method and setting, compare with what is known of it, write one JSON file."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from ..geometry import camera_of
 from ..pipeline import Reconstruction, reconstruct
 from ..postprocess import surface_field
 from ..provenance import machine, now, versions
-from ..quantification import Correspondences, Metric, compare
+from ..quantification import Correspondences, Metric, compare, compare_with_views
 from .cases import Case, read_case
 from .cost import PeakMemory
 from .jobs import Job, read_jobs, write_json
@@ -116,14 +116,18 @@ def _measured(job: Job) -> tuple[tuple[Metric, ...], tuple[str, ...]]:
     seconds = time.perf_counter() - begin
     _check_weights(job)
     true_views = _where_the_tree_was(case, every)
-    metrics = compare(
-        surface_field(result.probability, result.segmentation),
-        case.truth(),
-        views=result.views,
-        held_out=true_views[options.views :],
-        correspondences=_correspondences(case, true_views, result, pixel_map),
-        align=case.moved or options.motion > 0,
-    )
+    held_out = true_views[options.views :]
+    if not case.known:
+        metrics = compare_with_views(result.segmentation, result.views, held_out)
+    else:
+        metrics = compare(
+            surface_field(result.probability, result.segmentation),
+            case.truth(),
+            views=result.views,
+            held_out=held_out,
+            correspondences=_correspondences(case, true_views, result, pixel_map),
+            align=case.moved or options.motion > 0,
+        )
     cost = [
         Metric("seconds", seconds, "s"),
         Metric("method_seconds", float(result.provenance["times_s"]["reconstruction"]), "s"),

@@ -13,6 +13,7 @@ from .tables import TABLES, failures_text, table_text
 
 __all__ = ["summary_text"]
 
+REPROJECTION, SIZE = TABLES[3:5]
 PACKAGES = ("xradiff", "python", "numpy", "scipy", "torch")
 
 
@@ -31,7 +32,8 @@ def summary_text(dataset: str, runs: Sequence[Run], plots: Sequence[Path], *, se
     parts += [f"All runs: {label_of(shared)}."] if (shared := shared_settings(runs)) else []
     parts += [_meanings(runs)]
     aligned = TABLES[1] if any("alignment_shift_mm" in run.metrics for run in runs) else None
-    parts += [text for spec in (TABLES[0], aligned) if spec and (text := table_text(spec, runs))]
+    unknown = [] if any("dice" in run.metrics for run in runs) else [REPROJECTION, SIZE]
+    parts += [text for spec in (TABLES[0], aligned, *unknown) if spec and (text := table_text(spec, runs))]
     parts += [f"![Metrics by {file.stem}](plots/{file.name})" for file in plots]
     parts += [failures_text(runs)]
     parts += ["All tables are in [tables.md](tables.md), all numbers in [cases.csv](cases.csv)."]
@@ -45,7 +47,7 @@ def _what(runs: Sequence[Run], seed: int) -> str:
     views = sorted({run.job.options["views"] for run in runs})
     used = f"{views[0]}" if len(views) == 1 else f"{views[0]} to {views[-1]}"
     return (
-        f"{len(cases)} synthetic cases ({', '.join(sides)}), {used} views a case, seed {seed}. The methods are told "
+        f"{len(cases)} cases ({', '.join(sides)}), {used} views a case, seed {seed}. The methods are told "
         "the side, the masks and the geometry files; what the geometry files do not say (displacement of the patient) "
         "they are not told."
     )

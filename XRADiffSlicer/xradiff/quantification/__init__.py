@@ -2,7 +2,7 @@
 
 from .alignment import RigidAlignment, align_points
 from .common_grid import COMMON_SPACING_MM, on_common_grid
-from .comparison import Metric, compare, view_metrics
+from .comparison import Metric, compare, compare_with_views, view_metrics
 from .correspondence import Correspondences, CorrespondenceScores, correspondence_scores
 from .counterparts import shares_with_counterpart
 from .definitions import ALIGNED, DEFINITIONS, MetricDefinition, definition_of, title_of
@@ -32,6 +32,7 @@ __all__ = [
     "align_points",
     "cldice",
     "compare",
+    "compare_with_views",
     "correspondence_scores",
     "coverage",
     "definition_of",

@@ -19,12 +19,13 @@ from .correspondence import Correspondences, correspondence_scores
 from .definitions import ALIGNED, definition_of
 from .distances import mask_distances, point_distances, surface_voxels
 from .overlap import coverage, dice, precision
+from .summary import summarise
 from .thinning import skeleton
 from .tolerance import dice_after_dilation, dice_after_erosion, overlap_within
 from .topology import cldice
 from .xradiff_grid import xradiff_scores
 
-__all__ = ["Metric", "compare", "view_metrics"]
+__all__ = ["Metric", "compare", "compare_with_views", "view_metrics"]
 
 Mask = NDArray[np.bool_]
 
@@ -78,10 +79,7 @@ def compare(
     found["components"] = float(component_labels(result.where(result.values >= LEVEL)).max() + 1)
     if align:
         found |= dict(_aligned_metrics(result, truth, place, skeletons))
-    on_grid = _sparse(place, place.result)
-    for number, view in enumerate((*views, *held_out)):
-        kind = "view" if number < len(views) else "held_out_view"
-        found |= {f"{name}_{kind}{number}": value for name, value in view_metrics(view, on_grid).items()}
+    found |= _of_views(_sparse(place, place.result), views, held_out)
     if correspondences is not None:
         scores = correspondence_scores(_points(place, skeletons[0]), correspondences)
         found["correspondence_coverage"] = scores.coverage
@@ -90,6 +88,39 @@ def compare(
         found["correspondence_followed_epe_mm"] = scores.followed_error_mm
         found["correspondence_followed_accuracy"] = scores.followed_accuracy
     return tuple(Metric(name, value, definition_of(name).unit) for name, value in found.items())
+
+
+def compare_with_views(
+    result: SparseVolume, views: Sequence[AngiogramView], held_out: Sequence[AngiogramView] = ()
+) -> tuple[Metric, ...]:
+    """Return what can be told of a result whose truth nobody knows: its volume, its parts, its fit to the masks.
+
+    Args:
+        result: segmentation (ones) or soft field with the border at 0.5.
+        views: with masks and the geometry that the result was made with.
+        held_out: views that the result was not made from.
+
+    Raises:
+        InputError: the result is empty, or a view has no mask.
+    """
+    inside = result.where(result.values >= LEVEL)
+    size = summarise(inside)
+    found = {"volume_ml": size.volume_mm3 / 1000, "components": float(size.components)}
+    return tuple(
+        Metric(name, value, definition_of(name).unit)
+        for name, value in (found | _of_views(inside, views, held_out)).items()
+    )
+
+
+def _of_views(
+    inside: SparseVolume, views: Sequence[AngiogramView], held_out: Sequence[AngiogramView]
+) -> dict[str, float]:
+    """Return the metrics of all views, each name with its view."""
+    found: dict[str, float] = {}
+    for number, view in enumerate((*views, *held_out)):
+        kind = "view" if number < len(views) else "held_out_view"
+        found |= {f"{name}_{kind}{number}": value for name, value in view_metrics(view, inside).items()}
+    return found
 
 
 def view_metrics(view: AngiogramView, volume: SparseVolume) -> dict[str, float]:
@@ -101,6 +132,7 @@ def view_metrics(view: AngiogramView, volume: SparseVolume) -> dict[str, float]:
     mask, drawn = view.vessel_mask(), silhouette(volume, camera_of(view))
     return {
         "reprojection_dice": dice(drawn, mask),
+        "reprojection_coverage": coverage(drawn, mask),
         "reprojection_dice_eroded": dice_after_erosion(drawn, mask),
         "reprojection_dice_dilated": dice_after_dilation(drawn, mask, reach=1),
         "reprojection_chamfer_px": mask_distances(drawn, mask).chamfer,

@@ -92,6 +92,15 @@ DEFINITIONS = (
         "and is not the best tree.",
     ),
     MetricDefinition(
+        "reprojection_coverage", "2D coverage", "", "higher",
+        "Share of the mask's pixels that the result's silhouette covers. A visual hull covers most, false branches "
+        "included.",
+    ),
+    MetricDefinition(
+        "volume_ml", "Volume", "ml", "",
+        "Of the result. Of two that cover the masks alike the smaller one has fewer false branches, or is too thin.",
+    ),
+    MetricDefinition(
         "reprojection_dice_eroded", "2D Dice, eroded", "", "higher",
         "The same after both were eroded by 3 x 3 pixels (XRA-Diff 2.7 as printed).",
     ),
