@@ -44,10 +44,11 @@ def _what(runs: Sequence[Run], seed: int) -> str:
     """How many cases of which side, how many views, what moved."""
     cases = {run.job.case: run.job.side for run in runs}
     sides = [f"{list(cases.values()).count(side)} {side}" for side in ("right", "left") if side in cases.values()]
+    counted = "1 case" if len(cases) == 1 else f"{len(cases)} cases"
     views = sorted({run.job.options["views"] for run in runs})
     used = f"{views[0]}" if len(views) == 1 else f"{views[0]} to {views[-1]}"
     return (
-        f"{len(cases)} cases ({', '.join(sides)}), {used} views a case, seed {seed}. The methods are told "
+        f"{counted} ({', '.join(sides)}), {used} views a case, seed {seed}. The methods are told "
         "the side, the masks and the geometry files; what the geometry files do not say (displacement of the patient) "
         "they are not told."
     )
