@@ -93,7 +93,7 @@ class SparseTraining:
         before: Tensor | None = None
         for _ in range(count):
             before = 2 * self.network(noisy, level, given, before).float().sigmoid() - 1
-        torch.clear_autocast_cache()  # else the next pass would take its weights from here, without their gradient
+        torch.clear_autocast_cache()  # older versions keep copies of the weights here, without their gradients
         return before
 
     def probabilities(self, network: nn.Module, batch: Mapping[str, Tensor], generator: torch.Generator) -> Tensor:
