@@ -30,9 +30,10 @@ def main() -> None:
     parser.add_argument("work", type=Path, nargs="?", help="default: a folder that is removed in the end")
     parser.add_argument("--methods", default=",".join(METHODS))
     parser.add_argument("--cases", type=int, default=24, help="of each side")
+    parser.add_argument("--workers", type=int, default=1)
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        runs = runs_of(options.methods.split(","), options.cases, options.work or Path(folder))
+        runs = runs_of(options.methods.split(","), options.cases, options.work or Path(folder), options.workers)
     words, table = f"--methods {options.methods} --cases {options.cases}", table_text(TABLES[0], runs).rstrip()
     text = (
         f"# Methods on {options.cases} generated cases a side\n\n"
@@ -43,14 +44,16 @@ def main() -> None:
     (RESULTS / f"{NAME}.md").write_text(text, encoding="utf-8")
 
 
-def runs_of(methods: list[str], cases: int, work: Path) -> list[Run]:
+def runs_of(methods: list[str], cases: int, work: Path, workers: int) -> list[Run]:
     """Return the runs of all methods on `cases` of each side."""
     runs: list[Run] = []
     for side in ("right", "left"):
         make = ["--out", work / side, "--cases", cases, "--seed", SEED, "--side", side, "--progress", "none"]
         subprocess.run([sys.executable, "-m", "xradiff", "synthesize", *map(str, make)], check=True)
         config = {"calibrate": "off"}
-        runs += run_benchmark(work / side, methods, work / f"b-{side}", configs=(config,), progress=show).runs
+        runs += run_benchmark(
+            work / side, methods, work / f"b-{side}", configs=(config,), workers=workers, progress=show
+        ).runs
     return runs
 
 
