@@ -205,3 +205,13 @@ def test_segment_names_a_file_once(capsys, tmp_path, pair):
     bad = changed(pair[1], tmp_path / "x.dcm", PositionerPrimaryAngle=None)
     _, _, error = call(capsys, "segment", bad, "--out", tmp_path / "m.png")
     assert error.startswith("xradiff: x.dcm lacks the primary angle")
+
+
+@pytest.mark.parametrize("spacing", ["90", "0.0009"])
+def test_a_slip_in_the_pixel_spacing_takes_neither_memory_nor_ends_in_a_traceback(capsys, tmp_path, pair, spacing):
+    """In metres or tenths: the network would work on a field of 8 m, or of one pixel."""
+    code, _, error = call(capsys, "segment", pair[1], f"spacing={spacing}", "--out", tmp_path / "m.png")
+    assert code == 2 and error.count("\n") == 1 and "must lie in [10, 600] mm" in error
+    assert f"imager pixel spacing {spacing} x {spacing} mm" in error
+    message = refused(capsys, tmp_path / "out", pair[0], (pair[1], f"spacing={spacing}"))
+    assert "view 1 shows of the patient (128 rows" in message
