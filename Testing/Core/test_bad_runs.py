@@ -9,10 +9,11 @@ import numpy as np
 import pydicom
 import pytest
 from pydicom.encaps import encapsulate, generate_frames
-from pydicom.uid import RLELossless
+from pydicom.uid import JPEGLosslessSV1, RLELossless
 
 sys.path.append(str(Path(__file__).parent))
 from test_segmentation import PX, call, changed, write_run
+from xa_files import encoded
 from xradiff.datatypes import Acquisition
 from xradiff.synthetic.acquisition import AngiogramOptions, Bolus, simulate_run, write_xa
 
@@ -66,14 +67,14 @@ def test_mixed_resolutions_are_used_and_said(capsys, tmp_path, pair):
     )
     code, text, error = reconstruct(capsys, tmp_path / "out", pair[0], small)
     assert code == 0, error
-    assert "(128 x 128 and 96 x 96); each is used with its own spacing" in read(tmp_path / "out", text)
+    assert "(128 x 128 and 96 x 96); each is used with its own spacing" in text
 
 
 def test_spacing_comes_from_the_field_of_view_where_it_is_missing(capsys, tmp_path, pair):
     bad = changed(pair[1], tmp_path / "x.dcm", ImagerPixelSpacing=None)
     code, text, error = reconstruct(capsys, tmp_path / "out", pair[0], bad)
     assert code == 0, error
-    assert "was taken from the field of view" in read(tmp_path / "out", text)
+    assert "was taken from the field of view" in text
 
 
 def read(out, text):
@@ -100,6 +101,7 @@ def test_a_run_of_one_frame_is_reconstructed_with_a_warning(capsys, tmp_path, pa
     assert code == 0, error
     told = read(tmp_path / "out", text)
     assert "the only frame" in told and "too few frames" in told
+    assert "note: view 1: too few frames" in text  # not in the record alone
 
 
 def test_two_files_of_one_frame_without_contrast_agent_are_told(capsys, tmp_path, pair):
@@ -124,7 +126,7 @@ def test_both_runs_without_an_id_are_used_and_said(capsys, tmp_path, pair):
     nameless = [changed(path, tmp_path / f"{number}.dcm", PatientID="") for number, path in enumerate(pair)]
     code, text, error = reconstruct(capsys, tmp_path / "out", *nameless)
     assert code == 0, error
-    assert "whether the runs belong to one patient was not checked" in read(tmp_path / "out", text)
+    assert "whether the runs belong to one patient was not checked" in text
 
 
 def test_corrupt_pixels_are_refused_and_the_frame_is_named(capsys, tmp_path, pair):
@@ -146,3 +148,71 @@ def test_corrupt_pixels_are_refused_and_the_frame_is_named(capsys, tmp_path, pai
 def test_one_run_alone_and_the_same_run_twice_are_refused(capsys, tmp_path, pair):
     assert "show the same angle" in refused(capsys, tmp_path / "out", pair[0], pair[0])
     assert "needs two or more views, got 1" in refused(capsys, tmp_path / "out", pair[0])
+
+
+def as_jpeg(path, target, folder, damage=None):
+    """Write a run as lossless JPEG; frame 9 goes through `damage`."""
+    dataset = pydicom.dcmread(path)
+    codes = [encoded(frame, "JPEG", folder) for frame in dataset.pixel_array]
+    codes[9] = damage(codes[9]) if damage else codes[9]
+    dataset.file_meta.TransferSyntaxUID = JPEGLosslessSV1
+    dataset.PixelData = encapsulate(codes)
+    dataset["PixelData"].VR = "OB"
+    dataset.save_as(target)
+    return target
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda code: code[: len(code) // 2] + b"\xff\xd9",
+        lambda code: code[: len(code) // 2],
+        lambda code: code[: len(code) // 2] + bytes(range(256)) * 8 + code[len(code) // 2 :],
+    ],
+    ids=["cut and ended", "cut", "overwritten"],
+)
+def test_a_frame_that_the_decoder_would_fill_up_with_grey_is_refused_in_one_line(capfd, tmp_path, pair, damage):
+    """libjpeg only mutters on stderr; capfd also hears what the codecs write themselves."""
+    code, _, error = reconstruct(capfd, tmp_path / "good", pair[0], as_jpeg(pair[1], tmp_path / "g.dcm", tmp_path))
+    assert (code, error) == (0, "")
+    message = refused(capfd, tmp_path / "out", pair[0], as_jpeg(pair[1], tmp_path / "bad.dcm", tmp_path, damage))
+    assert "frame 9" in message and "bad.dcm" in message and "ITK" not in message
+
+
+def test_what_is_no_image_is_not_asked_for_its_geometry(capsys, tmp_path, pair):
+    text = tmp_path / "text.dcm"
+    text.write_text("a letter\n" * 40)
+    assert "not an image that can be read" in refused(capsys, tmp_path / "out", pair[0], text)
+    dataset = pydicom.dcmread(pair[1])
+    dataset.SamplesPerPixel, dataset.PhotometricInterpretation, dataset.PlanarConfiguration = 3, "RGB", 0
+    dataset.BitsAllocated, dataset.BitsStored, dataset.HighBit, dataset.NumberOfFrames = 8, 8, 7, 1
+    dataset.PixelData = bytes(k % 251 for k in range(PX * PX * 3))
+    dataset["PixelData"].VR = "OB"
+    del dataset.PositionerPrimaryAngle
+    dataset.save_as(tmp_path / "colour.dcm")
+    code, _, error = call(capsys, "segment", tmp_path / "colour.dcm", "--out", tmp_path / "m.png")
+    assert code == 2 and "is a coloured picture" in error and error.count("\n") == 1
+    assert not (tmp_path / "m.png").exists()
+
+
+def test_a_file_cut_in_its_first_bytes_is_said_to_be(capsys, tmp_path, pair):
+    for length in (134, 200, 900):
+        cut = tmp_path / f"{length}.dcm"
+        cut.write_bytes(pair[1].read_bytes()[:length])
+        assert "is it cut short?" in refused(capsys, tmp_path / "out", pair[0], cut)
+
+
+def test_segment_names_a_file_once(capsys, tmp_path, pair):
+    bad = changed(pair[1], tmp_path / "x.dcm", PositionerPrimaryAngle=None)
+    _, _, error = call(capsys, "segment", bad, "--out", tmp_path / "m.png")
+    assert error.startswith("xradiff: x.dcm lacks the primary angle")
+
+
+@pytest.mark.parametrize("spacing", ["90", "0.0009"])
+def test_a_slip_in_the_pixel_spacing_takes_neither_memory_nor_ends_in_a_traceback(capsys, tmp_path, pair, spacing):
+    """In metres or tenths: the network would work on a field of 8 m, or of one pixel."""
+    code, _, error = call(capsys, "segment", pair[1], f"spacing={spacing}", "--out", tmp_path / "m.png")
+    assert code == 2 and error.count("\n") == 1 and "must lie in [10, 600] mm" in error
+    assert f"imager pixel spacing {spacing} x {spacing} mm" in error
+    message = refused(capsys, tmp_path / "out", pair[0], (pair[1], f"spacing={spacing}"))
+    assert "view 1 shows of the patient (128 rows" in message

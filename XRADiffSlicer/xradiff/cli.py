@@ -261,8 +261,11 @@ def _show_result(options: argparse.Namespace, result) -> None:  # type: ignore[n
         return
     if result.side is not None and result.side.side != "auto":
         print(result.side.note)
-    for warning in result.warnings:
-        print(f"note: {warning}")
+    told = [
+        note if note.startswith("view ") else f"{view.name}: {note}" for view in result.views for note in view.notes
+    ]
+    for note in (*told, *result.warnings):
+        print(f"note: {note}")
     for fit in result.fits:
         print(f"{fit.view_name}: reprojection covers {fit.coverage:.1%} of the mask, Dice {fit.dice:.3f}")
     print(f"result: {folder / ('run.json' if options.no_report else 'report.html')}")

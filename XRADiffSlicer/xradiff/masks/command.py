@@ -61,6 +61,7 @@ def run(args: argparse.Namespace, progress: Progress) -> None:
     config = config_from(SegmentationConfig, chosen)
     progress(0.0, "reading the run")
     source = read_run(args.run, args.geometry, name=args.run.name)
+    source.frame(0)  # a picture that is no run, and pixels that cannot be decoded, before its geometry is asked for
     source.acquisition(0 if args.frame is None else source.check_frame(args.frame))
     progress(0.1, "choosing the frame")
     (choice,) = choose_frames([source], [args.frame])

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from ..checks import check_range
 from ..errors import InputError
 from ..views import AngiogramRun, opening_of
 from .catheter import without_catheter
@@ -24,6 +25,7 @@ __all__ = ["VesselMaskResult", "segment_frame", "settled", "vessels_of"]
 
 Image = NDArray[np.float32]
 Mask = NDArray[np.bool_]
+_FIELD_MM = (10.0, 600.0)  # of the patient in an image; the largest detectors are 300 x 400 mm
 
 
 @dataclass(frozen=True, eq=False)
@@ -113,9 +115,14 @@ def _method(config: SegmentationConfig):  # type: ignore[no-untyped-def]
 
 
 def _pixel_mm(run: AngiogramRun, frame: int) -> float:
-    """Return the size of a pixel in the patient."""
+    """Return the size of a pixel in the patient; refuses one that no detector has (memory and time grow with it)."""
     taken = run.acquisition(frame)
-    return float(np.sqrt(np.prod(taken.pixel_spacing_mm))) * taken.sod_mm / taken.sid_mm
+    pixel_mm = float(np.sqrt(np.prod(taken.pixel_spacing_mm))) * taken.sod_mm / taken.sid_mm
+    spacing = " x ".join(f"{value:g}" for value in taken.pixel_spacing_mm)
+    for what, size in zip(("rows", "columns"), run.shape, strict=True):
+        said = f"what {run.name} shows of the patient ({size} {what}, imager pixel spacing {spacing} mm)"
+        check_range(said, size * pixel_mm, *_FIELD_MM, unit="mm")
+    return pixel_mm
 
 
 def _cleaned(likely: Likely, length_px: float, pixel_mm: float) -> Mask:

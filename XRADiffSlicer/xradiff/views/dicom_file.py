@@ -100,6 +100,8 @@ def open_dicom(file: Path) -> DicomFile:
             )
         header = pydicom.dcmread(stream, stop_before_pixels=True, specific_tags=_TAGS)
         _settle(header)
+        if "TransferSyntaxUID" not in header.file_meta:
+            raise InputError(f"not a readable DICOM file: {file} (it names no transfer syntax; is it cut short?)")
         syntax = UID(header.file_meta.TransferSyntaxUID)
         layout = layout_of(header, file)
         with one_line(f"the pixels of {file} cannot be decoded"):

@@ -57,7 +57,7 @@ def layout_of(header: pydicom.Dataset, file: Path) -> PixelLayout:
     def whole(keyword: str, usual: int | None, accepted: range | tuple[int, ...]) -> int:
         value = header.get(keyword)
         if value is None and usual is None:
-            raise InputError(f"{file} holds no image: {keyword} is missing")
+            raise InputError(f"{file} holds no image: {keyword} is missing (is it cut short?)")
         number = int(usual if value is None or value == "" else value)  # type: ignore[arg-type]
         if number not in accepted:
             words = (

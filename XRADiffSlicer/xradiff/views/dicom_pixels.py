@@ -7,8 +7,11 @@ needed. A frame goes to GDCM as a small file of its own, made of checked numbers
 
 from __future__ import annotations
 
+import os
+import re
 import tempfile
 import warnings
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -43,6 +46,9 @@ _BY_GDCM = (
     JPEGBaseline8Bit, JPEGExtended12Bit, JPEGLossless, JPEGLosslessSV1, JPEGLSLossless, JPEGLSNearLossless,
     JPEG2000Lossless, JPEG2000,
 )  # fmt: skip
+# what libjpeg says on stderr, and no more than that, of a frame that it fills up with grey
+_FILLED_UP = re.compile(r"premature end|bad Huffman code|found marker .* instead of RST")
+_STDERR = 2
 
 
 def stored_frame(file: DicomFile, frame: int) -> NDArray[np.generic]:
@@ -64,7 +70,7 @@ def stored_frame(file: DicomFile, frame: int) -> NDArray[np.generic]:
         if image.shape != ((layout.rows, layout.columns) if layout.samples == 1 else (layout.rows, layout.columns, 3)):
             raise InputError(f"decoding gives {image.shape}")
     except Exception as error:  # decoders raise many kinds
-        reason = " ".join(str(error).split())[-160:]
+        reason = " ".join(str(error).split()).rpartition("available plugins: ")[2][:160]
         raise InputError(f"frame {frame} of {file.path} cannot be decoded ({reason})") from None
     return image
 
@@ -101,8 +107,35 @@ def _by_gdcm(data: bytes, file: DicomFile) -> NDArray[np.generic]:
         reader.SetImageIO("GDCMImageIO")
         reader.SetFileName(str(single))
         sitk.ProcessObject.SetGlobalWarningDisplay(False)
-        values = sitk.GetArrayFromImage(reader.Execute())
+        image, said_aloud = _overheard(reader.Execute)
+    if image is None or _FILLED_UP.search(said_aloud):
+        raise InputError("its compressed data are damaged or cut short")
+    values = sitk.GetArrayFromImage(image)
     return values.reshape(values.shape[-2 - (layout.samples > 1) :])
+
+
+def _overheard(decode: Callable[[], sitk.Image]) -> tuple[sitk.Image | None, str]:
+    """Return what `decode` returns (None where it fails) and what the codecs wrote on stderr meanwhile."""
+    try:
+        usual = os.dup(_STDERR)
+    except OSError:  # a program without a console has none
+        return _tried(decode), ""
+    with tempfile.TemporaryFile() as heard:
+        try:
+            os.dup2(heard.fileno(), _STDERR)
+            image = _tried(decode)
+        finally:
+            os.dup2(usual, _STDERR)
+            os.close(usual)
+        heard.seek(0)
+        return image, heard.read().decode("utf-8", "replace")
+
+
+def _tried(decode: Callable[[], sitk.Image]) -> sitk.Image | None:
+    try:
+        return decode()
+    except RuntimeError:  # its message names addresses and lines of the codec, nothing that a user can act on
+        return None
 
 
 def _single(data: bytes, layout: PixelLayout) -> Dataset:

@@ -45,6 +45,7 @@ def read_view(
         if frame is not None or len(run) == 1:
             return view
         return replace(view, notes=(f"frame {index} of {len(run)} was used (the middle one)", *view.notes))
+    pixels = read_image(file)  # first: a file that is no image lacks no geometry
     facts, files = given_facts(geometry, name)
     acquisition = acquisition_from(facts, f"{name} ({file.name})")
-    return AngiogramView(name, read_image(file), acquisition, files=(identity_of(file), *files))
+    return AngiogramView(name, pixels, acquisition, files=(identity_of(file), *files))

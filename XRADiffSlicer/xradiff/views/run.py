@@ -108,7 +108,9 @@ class AngiogramRun:
         Raises:
             InputError: no such frame, or a number is missing (says which) or impossible.
         """
-        return acquisition_from(self.facts[self.check_frame(index)], f"{self.name} ({self.source.path.name})")
+        file = self.source.path.name
+        name = self.name if self.name == file else f"{self.name} ({file})"
+        return acquisition_from(self.facts[self.check_frame(index)], name)
 
     def phases(self) -> NDArray[np.float64] | None:
         """Return the share (N,) of the heart cycle since the last R wave, in [0, 1), by ECG; None without one."""
