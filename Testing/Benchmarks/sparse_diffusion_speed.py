@@ -11,7 +11,7 @@ import psutil
 from bench_tools import measure, write_table
 
 SEED, CASES = 990_001, 3
-STAGES = ("masks and blocks", "network, 1 step", "network, 4 steps", "whole method")
+STAGES = ("masks and blocks", "network, 3 passes", "network, 4 steps of 3 passes", "whole method")
 
 
 def stage(name: str, side: str):
