@@ -1,7 +1,7 @@
 """Where the sparse diffusion fails: of each kind of case the worst of some held-out ones, drawn beside the truth.
 
 Writes Screenshots/sparse-failure-KIND.png: sums along y (from the front) and x (from the left) of what is right
-(grey), false (red) and missed (blue), and prints the Dice of the drawn and the median case.
+(black), false (red) and missed (blue), and prints the Dice of the drawn and the median case.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ def dense(volume: SparseVolume) -> np.ndarray:
 
 
 def picture(found: np.ndarray, truth: np.ndarray, axis: int) -> np.ndarray:
-    """Return (z, other, 3): grey where both, red where false alone, blue where missed alone."""
+    """Return (z, other, 3): black where both, red where false alone, blue where missed alone."""
     both, false, missed = (
         np.clip(part.sum(axis=axis) / 4, 0, 1).T[::-1] for part in (found & truth, found & ~truth, truth & ~found)
     )
