@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import SimpleITK as sitk
+from xradiff.benchmark import plots
 from xradiff.benchmark.cases import list_cases, read_truth
 from xradiff.benchmark.cost import PeakMemory
 from xradiff.benchmark.evaluate import evaluate
@@ -278,7 +279,7 @@ def test_cases_that_cannot_be_read_say_why(tmp_path):
         list_cases(tmp_path / "data")
 
 
-def test_real_views_are_scored_by_their_masks_alone(tmp_path):
+def test_real_views_are_scored_by_their_masks_alone(tmp_path, monkeypatch):
     folder = tmp_path / "data" / "patient"
     write_case(folder, "right", 2)
     for name in ("truth.nii.gz", "truth_centreline.vtp"):
@@ -293,6 +294,10 @@ def test_real_views_are_scored_by_their_masks_alone(tmp_path):
     summary = (tmp_path / "out" / "summary.md").read_text()
     assert "2D coverage, view 1" in summary and "Volume [ml]" in summary and "clDice" not in summary
     assert benchmark(tmp_path / "data", tmp_path / "out").reused == 1
+    drawn = []
+    monkeypatch.setattr(plots, "_draw_curve", lambda axes, curve, name, *rest: drawn.append((name, curve.points)))
+    benchmark(tmp_path / "data", tmp_path / "sweep", sweep({"calibrate": "off"}, {"spacing_mm": [1.0, 2.0]}))
+    assert len(drawn) == 6 and all(point[name].count == 1 for name, points in drawn for _, point in points)
 
 
 def test_truth_is_read_where_it_was_written(tmp_path):

@@ -150,7 +150,7 @@ def reconstruct(
         surface=surface,
         fits=fits,
         summary=summarise(segmentation),
-        warnings=_told(warnings, calibration.notes, segment, result.notes, poor),
+        warnings=_told(warnings, calibration.notes, [v.note for v in segment], result.notes, poor),
         method=spec,
         settings=asked | _replayable(config, postprocessing, given, landmarks) | _recorded(found, segment_of_interest),
         provenance=_provenance(watch, chosen, seed),
@@ -177,9 +177,9 @@ def _of_interest(
     return restrict_to_vessel(calibration.views, marked, calibration.tolerance_mm)
 
 
-def _told(*notes: Sequence[str | VesselOfInterest]) -> tuple[str, ...]:
+def _told(*notes: Sequence[str]) -> tuple[str, ...]:
     """Return all notes once, in their order."""
-    return tuple(dict.fromkeys(note if isinstance(note, str) else note.note for each in notes for note in each))
+    return tuple(dict.fromkeys(note for each in notes for note in each))
 
 
 def _recorded(found: SideFinding | None, marked: MarkedPoints | None) -> dict[str, Any]:

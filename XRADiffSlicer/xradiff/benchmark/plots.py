@@ -23,6 +23,10 @@ if TYPE_CHECKING:
 __all__ = ["check_plotting", "swept_settings", "write_plots"]
 
 METRICS = ("dice", "cldice", "xradiff_overlap_2vox", "chamfer_mm", "hd95_mm", "method_seconds")
+WITHOUT_TRUTH = (
+    "reprojection_dice_view0", "reprojection_dice_view1", "volume_ml", "reprojection_coverage_view0",
+    "reprojection_coverage_view1", "method_seconds",
+)  # fmt: skip
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000")  # Okabe and Ito
 STYLES = {"right": "-", "left": "--"}
 MARKERS = {"right": "o", "left": "s"}
@@ -75,25 +79,26 @@ def write_plots(folder: Path, runs: Sequence[Run]) -> tuple[Path, ...]:
         MissingDependencyError: there is a sweep and matplotlib is not installed.
     """
     written = []
+    metrics = METRICS if any("dice" in run.metrics for run in runs) else WITHOUT_TRUTH
     for key in swept_settings([run.job.given for run in runs]):
-        curves = _curves(key, runs)
+        curves = _curves(key, runs, metrics)
         if not curves:
             continue
         folder.mkdir(parents=True, exist_ok=True)
         file = folder / f"{key.replace('.', '_')}.png"
-        _draw(key, curves).savefig(file, dpi=100)
+        _draw(key, curves, metrics).savefig(file, dpi=100)
         written.append(file)
     return tuple(written)
 
 
-def _curves(key: str, runs: Sequence[Run]) -> tuple[_Curve, ...]:
+def _curves(key: str, runs: Sequence[Run], metrics: Sequence[str]) -> tuple[_Curve, ...]:
     """Return the curves of one swept setting, their points in the order of its values."""
     found: dict[tuple[str, str, str], list[tuple[Any, dict[str, Interval]]]] = {}
     shared = shared_settings(runs)
     for group in groups_of([run for run in runs if key in run.job.given], both=False):
         given = {name: value for name, value in group.runs[0].job.given.items() if name not in shared}
         value = given.pop(key)
-        points = {name: group.interval(name) for name in METRICS}
+        points = {name: group.interval(name) for name in metrics}
         found.setdefault((group.method, label_of(given), group.side), []).append((value, points))
     kinds = list(dict.fromkeys((method, rest) for method, rest, _ in found))
     curves = []
@@ -106,28 +111,28 @@ def _curves(key: str, runs: Sequence[Run]) -> tuple[_Curve, ...]:
     return tuple(curves)
 
 
-def _draw(key: str, curves: Sequence[_Curve]) -> Figure:
+def _draw(key: str, curves: Sequence[_Curve], metrics: Sequence[str]) -> Figure:
     """Return the figure: a panel for each metric, one legend."""
     figure = _figure_class()(figsize=(11, 6.4), layout="constrained")
     panels = figure.subplots(2, 3, sharex=True)
     values = _in_order([value for curve in curves for value, _ in curve.points])
-    for axes, name in zip(panels.flat, METRICS, strict=True):
+    for axes, name in zip(panels.flat, metrics, strict=True):
         for number, curve in enumerate(curves):
             _draw_curve(axes, curve, name, values, APART * (number - (len(curves) - 1) / 2))
-        better = {"higher": "higher is better", "lower": "lower is better"}[definition_of(name).better]
-        axes.set_title(f"{title_of(name)} ({better})", fontsize=10)
+        better = definition_of(name).better
+        axes.set_title(title_of(name) + (f" ({better} is better)" if better else ""), fontsize=10)
         axes.grid(alpha=0.3)
         axes.margins(x=0.06)
-        axes.set_ylim(bottom=0)
+        axes.set_ylim(0, 1.05 * axes.get_ylim()[1])  # room for the markers of curves that hardly change
     for axes in panels[1]:
         axes.set_xlabel(key)
         axes.set_xticks(*_ticks(values))
     handles, labels = panels.flat[0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=min(3, len(labels)), fontsize=9, frameon=False)
-    counts = sorted({points["dice"].count for curve in curves for _, points in curve.points})
-    cases = f"{counts[0]}" if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"
+    counts = sorted({points[metrics[0]].count for curve in curves for _, points in curve.points})
+    cases = f"{counts[0]} case{'s' * (counts[0] != 1)}" if len(counts) == 1 else f"{counts[0]} to {counts[-1]} cases"
     few = f" (too narrow below {ENOUGH_CASES} cases)" if counts[0] < ENOUGH_CASES else ""
-    figure.suptitle(f"Mean over {cases} cases a side and bootstrapped 95 % interval{few}, by {key}", fontsize=11)
+    figure.suptitle(f"Mean over {cases} a side and bootstrapped 95 % interval{few}, by {key}", fontsize=11)
     return figure
 
 

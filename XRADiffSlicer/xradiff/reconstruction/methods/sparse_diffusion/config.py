@@ -32,8 +32,8 @@ class SparseDiffusionConfig:
     )
     mask_guidance: int = setting(
         5,
-        "How often an answer is pushed towards a vessel on the ray of every pixel of the masks ere it is shown to the "
-        "network again; 0 is not at all.",
+        "How often an answer is pushed towards a vessel on the ray of every pixel of the masks before it is shown "
+        "to the network again; 0 is not at all.",
         minimum=0,
         maximum=1000,
     )

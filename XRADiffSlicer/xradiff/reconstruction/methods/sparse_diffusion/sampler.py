@@ -51,14 +51,14 @@ def sample(
         guidance: scale gamma of the classifier-free guidance, on logits; 1 is without.
         passes: how often the network is asked a step, each time shown its answer before (self-conditioning,
             Chen et al. 2023, Analog bits, arXiv:2208.04202, sec. 3.2); the last one is shown at the next step too.
-        rays: of the masks, where the answer before is pushed towards covering them ere it is shown.
+        rays: of the masks, where an answer is pushed towards covering them before it is shown to the network again.
         rounds: how often it is pushed.
         least_coverage: share of the rays inside each mask that the last answer of a step has to explain; where it does
             not, it is pushed too.
         progress: told before each step; may raise Cancelled.
     """
     levels, cases = noise_levels(recipe).to(noise.device), len(given.side)
-
+    vessel_from = math.log(recipe.threshold / max(1 - recipe.threshold, 1e-6))
     before: Tensor | None = None
 
     def predict(state: Tensor, times: Tensor) -> Tensor:
@@ -71,10 +71,7 @@ def sample(
                 logits = blind + guidance * (logits - blind)
             shown = logits if rays is None else rays.pushed(logits, rounds)
             before = 2 * shown.sigmoid() - 1
-        if (
-            rays is not None
-            and rays.explained(logits, math.log(recipe.threshold / (1 - recipe.threshold))) < least_coverage
-        ):
+        if rays is not None and rays.explained(logits, vessel_from) < least_coverage:
             logits = shown
         return 2 * logits.sigmoid() - 1
 
