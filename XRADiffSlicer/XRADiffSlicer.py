@@ -3,6 +3,7 @@
 import sys
 
 import slicer
+import vtk
 from slicer.i18n import tr as _
 from slicer.i18n import translate
 from slicer.ScriptedLoadableModule import *
@@ -67,6 +68,7 @@ class XRADiffSlicerWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self.addObserver(slicer.mrmlScene, slicer.mrmlScene.StartCloseEvent, self.onSceneStartClose)
         self.addObserver(slicer.mrmlScene, slicer.mrmlScene.EndCloseEvent, self.onSceneEndClose)
         self.addObserver(slicer.mrmlScene, slicer.mrmlScene.EndImportEvent, self.onSceneEndClose)
+        self.addObserver(slicer.mrmlScene, slicer.mrmlScene.NodeRemovedEvent, self.onNodeRemoved)
         self.enter()
 
     def enter(self):
@@ -94,6 +96,12 @@ class XRADiffSlicerWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
     def onSceneEndClose(self, _caller, _event):
         """Start afresh in the new scene."""
         if self.parent.isEntered:
+            self.panel.setParameters(self.logic.getParameterNode())
+
+    @vtk.calldata_type(vtk.VTK_OBJECT)
+    def onNodeRemoved(self, _caller, _event, node):
+        """Start afresh where the parameters themselves were deleted; what runs goes on."""
+        if self.panel.parameters is not None and self.panel.parameters.parameterNode is node:
             self.panel.setParameters(self.logic.getParameterNode())
 
     def onReload(self):

@@ -300,6 +300,57 @@ def test_two_panels_share_the_parameters_and_not_the_work(mrml, module, monkeypa
     assert second.panel.parameters.view0.GetName() == "A"
 
 
+def test_parameters_that_are_deleted_begin_afresh(mrml, widget):
+    widget.panel.parameters.view0 = image("A")
+    before = widget.panel.parameters
+    mrml.RemoveNode(before.parameterNode)
+    panel = widget.panel
+    assert panel.parameters is not before and panel.parameters.parameterNode.GetScene() is mrml
+    assert panel.ui.statusLabel.text == "Choose the image of view 1."
+    panel.parameters.view0 = image("B")
+    assert panel.ui.statusLabel.text == "Choose the image of view 2."
+    mrml.RemoveNode(image("other"))
+    assert panel.parameters.view0.GetName() == "B"
+
+
+def test_run_outlives_its_parameters(mrml, module, monkeypatch):
+    """The result goes into the new parameters, which two panels share; both can be worked with."""
+    first, second = makeWidget(module, monkeypatch), makeWidget(module, monkeypatch)
+    facts = {"primary_deg": 35, "secondary_deg": 8, "sid_mm": 1000, "sod_mm": 700, "pixel_spacing_mm": 0.3}
+    parameters = first.panel.parameters
+    parameters.view0, parameters.view1 = image("A", facts), image("B", facts)
+    calls = []
+
+    def start(_views, **call):
+        calls.append(call)
+        first.logic.worker = SimpleNamespace(running=True, abort=lambda: None)
+
+    monkeypatch.setattr(first.logic, "startReconstruction", start)
+    monkeypatch.setattr("XRADiffSlicerLib.Application.Application.ensureInstalled", lambda *_given: None)
+    monkeypatch.setattr("XRADiffSlicerLib.Application.Application.showSegmentation", lambda *_given: None)
+    monkeypatch.setattr("XRADiffSlicerLib.Application.Application.showTable", lambda *_given: None)
+    first.panel.onApply()
+    mrml.RemoveNode(parameters.parameterNode)
+    assert first.panel.parameters.parameterNode is second.panel.parameters.parameterNode
+    assert first.panel.ui.applyButton.text == "Cancel" and second.panel.ui.applyButton.text == "Apply"
+    calls[0]["onProgress"](0.5, "half")
+    first.logic.worker = None
+    outputs = fillOutputs(phantoms.result(), image("C"))
+    calls[0]["onFinished"](outputs)
+    assert first.panel.ui.statusLabel.text.startswith("Done.") and first.panel.ui.applyButton.text == "Apply"
+    assert second.panel.parameters.outputSegmentation is outputs.segmentation
+    assert second.panel.ui.exportButton.enabled
+
+
+def test_parameters_deleted_while_the_module_is_left_are_made_when_it_is_entered(mrml, widget):
+    node = widget.panel.parameters.parameterNode
+    widget.exit()
+    mrml.RemoveNode(node)
+    assert widget.panel.parameters is None
+    widget.enter()
+    assert widget.panel.parameters.parameterNode.GetScene() is mrml
+
+
 def test_reload_ends_what_runs(widget, monkeypatch):
     ended = []
     widget.logic.worker = SimpleNamespace(running=True, abort=lambda: ended.append(True))

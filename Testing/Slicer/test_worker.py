@@ -174,6 +174,7 @@ def test_step_that_fails_frees_the_worker(tmp_path):
     with pytest.raises(LookupError, match="a bug"):
         run.wait()
     assert not run.worker.running
+    assert run.failures == [("what the worker made could not be taken over: a bug", False)]
 
 
 def test_own_process_group_is_never_ended():

@@ -11,7 +11,7 @@ import vtk
 
 from .Geometry import geometryOf, imageNodeOf
 from .NodeConversion import flipsOf
-from .Runs import frameOf
+from .Runs import frameOf, imageProblem
 from .SliceViews import compositesBySlice, shows
 
 COLOR = (1.0, 0.75, 0.0)
@@ -29,7 +29,8 @@ class EpipolarLine:
 
     def follow(self, views: Sequence[Any]) -> None:
         """Draw lines for these views from now on; none for fewer than two of them."""
-        known = [node for node in views if node is not None and imageNodeOf(node) is not None]
+        images = [imageNodeOf(node) for node in views]
+        known = [v for v, image in zip(views, images, strict=True) if image is not None and not imageProblem(image)]
         if len(known) < 2:
             self.stop()
             return

@@ -23,7 +23,7 @@ from .NodeConversion import (
     maskFromSegmentation,
     setCoronarySegment,
 )
-from .Runs import frameCount, frameImage, frameOf
+from .Runs import frameCount, frameImage, frameOf, imageProblem
 from .SliceViews import showOnlyOver
 
 ROLE = "XRADiffSlicer.Mask"
@@ -136,7 +136,7 @@ def _drawnOn(image: Any) -> list[Any]:
 
 def isMask(image: Any, frame: int) -> bool:
     """Return whether the image itself is a vessel mask, so that none need be drawn."""
-    return _isMask(image.GetID(), frame, image.GetImageData().GetMTime())
+    return not imageProblem(image) and _isMask(image.GetID(), frame, image.GetImageData().GetMTime())
 
 
 @functools.lru_cache(maxsize=64)
@@ -163,6 +163,8 @@ def describeMask(node: Any) -> tuple[str, bool]:
     image = imageNodeOf(node)
     if node is not image or image is None:
         return "The segmentation is the mask.", image is not None
+    if reason := imageProblem(image):
+        return reason, False
     frame = frameOf(image)
     words = f" of frame {frame}" if frameCount(image) > 1 else ""
     mask = maskOf(image, frame)

@@ -15,6 +15,7 @@ from .Contents import Contents, contentsOf
 from .Geometry import imageNodeOf
 from .NodeConversion import (
     CORONARY_COLOR,
+    InputNodeError,
     copied,
     showBetween,
     sparseFromVolume,
@@ -114,32 +115,41 @@ class Filling:
         self._created = [nodes[field] for field in created]
 
     def steps(self) -> Iterator[None]:
-        """Fill the nodes one by one; what was created is removed again where the caller stops before the end."""
-        arrays, outputs, done = self._contents.arrays, self.outputs, False
+        """Fill the nodes one by one; what was created is removed again where the caller stops before the end.
+
+        :raises InputNodeError: a node was deleted between two steps.
+        """
+        done = False
         try:
-            yield
-            updateVolumeFromArray(outputs.probability, arrays["probability"], self._contents.ijkToRas("probability"))
-            yield
-            outputs.uncertainty = self._fillUncertainty()
-            yield
-            spread = {SPREAD: arrays["spread"]} if "spread" in arrays else {}
-            updateModelFromArrays(outputs.model, arrays["points"], arrays["triangles"], arrays["normals"], **spread)
-            yield
-            self._fillSegmentation()
-            yield
-            updateTableFromFits(outputs.table, outputs.fits)
-            self._fillMeasurements()
-            outputs.overlays = fillOverlays(outputs.segmentation, self._contents, self._views)
-            fillReport(outputs.segmentation, self._report)
-            outputs.segmentation.SetAttribute(SIDE_ATTRIBUTE, json.dumps(self._contents.facts["side"]))
-            _display(outputs)
-            yield
-            self._file()
+            for _step in self._steps():
+                yield
+                refuseDeleted([getattr(self.outputs, field) for field in KINDS])
             done = True
         finally:
             if not done:
                 for node in self._created:
                     slicer.mrmlScene.RemoveNode(node)
+
+    def _steps(self) -> Iterator[None]:
+        arrays, outputs = self._contents.arrays, self.outputs
+        yield
+        updateVolumeFromArray(outputs.probability, arrays["probability"], self._contents.ijkToRas("probability"))
+        yield
+        outputs.uncertainty = self._fillUncertainty()
+        yield
+        spread = {SPREAD: arrays["spread"]} if "spread" in arrays else {}
+        updateModelFromArrays(outputs.model, arrays["points"], arrays["triangles"], arrays["normals"], **spread)
+        yield
+        self._fillSegmentation()
+        yield
+        updateTableFromFits(outputs.table, outputs.fits)
+        self._fillMeasurements()
+        outputs.overlays = fillOverlays(outputs.segmentation, self._contents, self._views)
+        fillReport(outputs.segmentation, self._report)
+        outputs.segmentation.SetAttribute(SIDE_ATTRIBUTE, json.dumps(self._contents.facts["side"]))
+        _display(outputs)
+        yield
+        self._file()
 
     def _fillUncertainty(self) -> Any:
         """Fill the standard deviation that belongs to the probability; remove that of an earlier result."""
@@ -211,6 +221,16 @@ def _display(outputs: OutputNodes) -> None:
     segmentation.GetDisplayNode().SetPreferredDisplayRepresentationName3D(
         slicer.vtkSegmentationConverter.GetSegmentationClosedSurfaceRepresentationName()
     )
+
+
+def refuseDeleted(nodes: Sequence[Any]) -> None:
+    """Raise where a node is no longer in the scene.
+
+    :raises InputNodeError: it was deleted; says which.
+    """
+    for node in nodes:
+        if not slicer.mrmlScene.IsNodePresent(node):
+            raise InputNodeError(f"{node.GetName()} was deleted")
 
 
 def measurementsOf(segmentation: Any) -> Any:

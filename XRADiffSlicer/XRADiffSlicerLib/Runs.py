@@ -94,6 +94,25 @@ def frameImage(image: Any, frame: int) -> np.ndarray:
     return imageFromNode(image if shown else sequence.GetNthDataNode(frame))
 
 
+def imageProblem(image: Any) -> str:
+    """Return one sentence on why the shown frame of `image` is not one grey image, "" if it is."""
+    data = image.GetImageData()
+    if data is None:
+        return f"{image.GetName()} holds no image; load it again."
+    if data.GetDimensions()[2] > 1:
+        return f"{image.GetName()} has {data.GetDimensions()[2]} slices; a view is one image or a run of frames."
+    return _imageProblem(image.GetID(), frameOf(image), data.GetMTime())
+
+
+@functools.lru_cache(maxsize=64)
+def _imageProblem(identifier: str, frame: int, _modified: int) -> str:
+    try:
+        frameImage(slicer.mrmlScene.GetNodeByID(identifier), frame)
+    except InputNodeError as error:
+        return f"{error}."
+    return ""
+
+
 def frameTimesMs(image: Any) -> np.ndarray:
     """Return the time (frames,) of each frame in ms: from the sequence's index, the DICOM file, else 15 frames/s."""
     _browser, sequence = sequenceOf(image)

@@ -21,7 +21,7 @@ from .NodeConversion import (
     updateSegmentationFromArray,
     updateVolumeFromArray,
 )
-from .Outputs import TRUTH_ROLE, fileNodes
+from .Outputs import TRUTH_ROLE, fileNodes, refuseDeleted
 from .SampleData import showInSlices
 from .SyntheticContents import CENTRELINE_FILE, contentsOfCase
 
@@ -119,10 +119,15 @@ class CaseFilling:
         return self._nodes
 
     def steps(self) -> Iterator[None]:
-        """Make the nodes one by one; all are removed again where the caller stops before the end."""
+        """Make the nodes one by one; all are removed again where the caller stops before the end.
+
+        :raises InputNodeError: a node was deleted between two steps.
+        """
         try:
             yield
-            yield from self._steps()
+            for _step in self._steps():
+                yield
+                refuseDeleted(self._made)
         finally:
             if self._nodes is None:
                 for node in self._made:

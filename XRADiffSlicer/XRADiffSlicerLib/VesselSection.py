@@ -45,7 +45,7 @@ class VesselSection:
         """Enable what is possible."""
         for form in forms:
             image = form.image(self.panel.parameters)
-            form.widget("markVesselButton").setEnabled(idle and image is not None)
+            form.widget("markVesselButton").setEnabled(idle and form.usable(self.panel.parameters))
             marks = marksOf(image, frameOf(image)) if image is not None else None
             form.widget("clearVesselButton").setEnabled(idle and marks is not None)
 
@@ -86,7 +86,7 @@ class VesselSection:
 
     def _pixels(self, form: Any) -> list[tuple[float, float]]:
         image = form.image(self.panel.parameters)
-        return markedPixels(image, frameOf(image)) if image is not None else []
+        return markedPixels(image, frameOf(image)) if form.usable(self.panel.parameters) else []
 
     def _watch(self, lists: list[Any]) -> None:
         """Follow points that are set and removed in the slice views."""

@@ -22,7 +22,7 @@ from .Geometry import (
 from .Masks import chooseMask, describeMask, maskOf, maskPixels, showMaskOfFrame
 from .NodeConversion import InputNodeError, imageFromNode
 from .Pictures import curvePng, thumbnailPng
-from .Runs import frameCount, frameOf, frameTimesMs, homeOf, imageOfSequence
+from .Runs import frameCount, frameOf, frameTimesMs, homeOf, imageOfSequence, imageProblem
 
 UNKNOWN = {
     "primaryDeg": -181.0,
@@ -73,6 +73,11 @@ class ViewForm:
         """Return the volume that is shown, None where there is none."""
         return imageNodeOf(self.node(parameters)) if parameters is not None else None
 
+    def usable(self, parameters: Any) -> bool:
+        """Return whether there is one grey image that can be drawn on."""
+        image = self.image(parameters)
+        return image is not None and not imageProblem(image)
+
     def forget(self) -> None:
         """Read the node afresh at the next `synchronize`."""
         self._shown = self._pictured = None
@@ -120,6 +125,8 @@ class ViewForm:
             return _("{place}: set the source volume of {name} in the Segmentations module.").format(
                 place=place, name=node.GetName()
             )
+        if reason := imageProblem(image):
+            return f"{place}: {reason}"
         facts = factsOf(node, frameOf(image))[0]
         missing = [words for name, words in FIVE.items() if facts.get(name) is None]
         if missing:

@@ -112,10 +112,11 @@ class ViewsSection:
         for form in self.forms:
             form.widget("viewGroupBox").setVisible(form in self.used)
             node, image = (form.node(parameters), form.image(parameters)) if parameters is not None else (None, None)
-            drawable = idle and image is not None and image is node
+            usable = idle and form.usable(parameters)
+            drawable = usable and image is node
             form.widget("loadGeometryButton").setEnabled(idle and node is not None)
             form.widget("segmentButton").setEnabled(drawable and not isMask(image, frameOf(image)))
-            form.widget("editMaskButton").setEnabled(idle and image is not None)
+            form.widget("editMaskButton").setEnabled(usable)
             form.widget("loadMaskButton").setEnabled(drawable)
             form.widget("maskSelector").setEnabled(drawable)
             form.widget("frameSlider").setEnabled(idle)
@@ -142,7 +143,7 @@ class ViewsSection:
         """The indices of the views that have an image and no mask."""
         parameters = self.panel.parameters
         forms = self.used if parameters is not None else []
-        return [f.index for f in forms if f.image(parameters) is not None and not describeMask(f.node(parameters))[1]]
+        return [f.index for f in forms if f.usable(parameters) and not describeMask(f.node(parameters))[1]]
 
     def _watch(self, browsers: list[Any]) -> None:
         """Follow frames that are shown by other means: the sequence toolbar, a script."""
@@ -212,8 +213,13 @@ class ViewsSection:
         """Take the mask of a view from an image file."""
         path = self.panel.application.chooseFile(_("Vessel mask of the view"), _("Images ({0})").format(IMAGE_FILES))
         image = self.forms[index].image(self.panel.parameters)
+
+        def load() -> None:
+            loadMask(image, frameOf(image), path)
+            self._drawn(index)
+
         if path and image is not None:
-            self._try(lambda: self._drawn(index, loadMask(image, frameOf(image), path)))
+            self._try(load)
 
     def onEdit(self, index: int) -> None:
         """Open the mask of a view in the Segment Editor; a copy of an image that is a mask, an empty one of others."""
@@ -223,17 +229,17 @@ class ViewsSection:
         mask = node if node is not image else maskOf(image, frameOf(image))
         if mask is None or not mask.IsA("vtkMRMLSegmentationNode"):
             mask = newMask(image, frameOf(image), imageAsMask(image, frameOf(image)))
-            self._drawn(index, mask)
+            self._drawn(index)
             self.panel.refresh()
         self.panel.application.editSegmentation(mask, image)
 
-    def _drawn(self, index: int, mask: Any) -> None:
-        """A mask was made for a frame: select it where that frame is shown."""
+    def _drawn(self, index: int) -> None:
+        """A mask was made for a frame: select it where that frame is still shown."""
         parameters, form = self.panel.parameters, self.forms[index]
-        if parameters is not None:
-            image = form.image(parameters)
+        image = form.image(parameters)
+        if image is not None:
             with self.panel.quietly():
-                setattr(parameters, f"mask{index}", maskOf(image, frameOf(image)) if image is not None else mask)
+                setattr(parameters, f"mask{index}", maskOf(image, frameOf(image)))
 
     def _try(self, action: Callable[[], None]) -> None:
         try:
@@ -255,7 +261,8 @@ class ViewsSection:
 
         def finished(chosen: list[Any]) -> None:
             for form, image, one in zip(forms, images, chosen, strict=True):
-                if self.panel.parameters is not None and form.image(self.panel.parameters) is image:
+                there = self.panel.parameters is not None and form.image(self.panel.parameters) is image
+                if there and one.frame < frameCount(image):  # else the run was deleted, or its browser
                     form.keepChoice(self.panel.parameters, one)
                     showFrame(image, one.frame)
                     self.panel.onLog(f"{image.GetName()}: frame {one.frame}, {one.reason}")
@@ -276,8 +283,8 @@ class ViewsSection:
         if image is None:
             raise InputNodeError(f"view {index + 1} has no image")
 
-        def finished(mask: Any) -> None:
-            self._drawn(index, mask)
+        def finished(_mask: Any) -> None:
+            self._drawn(index)
             self._waiting.pop(0)
             if self._waiting and self.panel.parameters is not None:
                 self.panel.startOrCancel(self._startSegmenting, "views")

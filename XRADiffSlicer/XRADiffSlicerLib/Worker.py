@@ -198,8 +198,9 @@ class Worker:
             self.state, self._steps = State.IDLE, None
             end.value()
             return
-        except BaseException:
+        except BaseException as error:
             self.state, self._steps = State.IDLE, None
+            self._onFailure(f"what the worker made could not be taken over: {error}", False)
             raise
         self._launcher.later(0, self._step)
 
