@@ -283,7 +283,7 @@ def test_three_views_are_solved_together():
 def test_views_along_the_same_line_are_left_alone():
     tree = random_tubes("right", np.random.default_rng(0))
     report = calibrate(views_of(tree, ((40, 0), (45, 0)), (ZERO, (0, 0, 5.0))))
-    assert report.corrections == () and "15 degrees apart" in report.notes[0]
+    assert report.corrections == () and "15 degrees apart" in report.warnings[0]
 
 
 def test_mask_cut_off_at_the_border_gives_no_false_tips():

@@ -76,6 +76,7 @@ def content(sphere_views):
             "bad": float("nan"),
         },
         warnings=("one & only warning",),
+        notes=("weights: <mine>",),
     )
 
 
@@ -203,10 +204,14 @@ def test_the_whole_folder(folder, content):
     for words in ("LAO 30", "RAO 40", "CRA 20", "0" * 64, "Chamfer", "One & only warning", "a <b>note",
                   "Research use only, not a medical device", "visual_hull", np.__version__):  # fmt: skip
         assert words in page.text, words
+    assert "Weights: <mine>" in page.text  # plain information is not set off as a warning is
+    html = (folder / "report.html").read_text(encoding="utf-8")
+    assert html.count('<p class="warn">') == 1
 
     run = json.loads((folder / "run.json").read_text(encoding="utf-8"))
     assert set(run["files"]) == FILES | REPORT and read_run(folder) == run
     assert run["method"] == {"name": "visual_hull", "title": "Visual hull", "config": {"tolerance_mm": 0.3}}
+    assert (run["warnings"], run["notes"]) == (["one & only warning"], ["weights: <mine>"])
     assert run["settings"]["postprocess"]["threshold"] == 0.5 and run["provenance"]["bad"] is None
     assert run["inputs"][0]["files"] == [{"path": "a.png", "sha256": "0" * 64}]
     with (folder / "reprojection.csv").open(newline="") as file:

@@ -206,7 +206,7 @@ def test_a_converted_checkpoint_answers_as_the_authors_network(name, tmp_path, w
     result = registry.load_method(spec).reconstruct(
         inputs, registry.config_class(spec)(), generator=np.random.default_rng(0), progress=silent
     )
-    assert any("another C-arm rotation" in note for note in result.notes)
+    assert any("another C-arm rotation" in warning for warning in result.warnings)
     given = torch.zeros(1, 1, 64, 64, 64)
     given[0, 0, :60, :60, :60] = published_backprojection(views, 60)
     with torch.no_grad():

@@ -420,9 +420,9 @@ def test_a_view_that_contradicts_the_others_is_named(tmp_path):
     views = tube_views(np.linspace(-25, 25, 80)[:, None] * np.array([0.2, 0.3, 1.0]), 1.5, (*POSES, pose))
     longer = views[2].mask.copy()
     longer[20:236, 60:64] = True  # a vessel that no other view shows
-    notes = reconstruct((*views[:2], views[2].with_mask(longer)), tmp_path).notes
+    notes = reconstruct((*views[:2], views[2].with_mask(longer)), tmp_path).warnings
     assert any(note.startswith("view 2 contradicts the others") for note in notes)
-    assert not any("contradicts" in note for note in reconstruct(views, tmp_path).notes)
+    assert not any("contradicts" in note for note in reconstruct(views, tmp_path).warnings)
 
 
 def test_masks_that_allow_too_much_are_refused(tmp_path):

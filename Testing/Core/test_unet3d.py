@@ -166,7 +166,7 @@ def test_reconstruction_is_the_networks_answer_in_patient_space(views, tmp_path,
     np.testing.assert_allclose(result.volume.values, expected[tuple(result.volume.indices.T)], atol=1e-6)
     assert (dense >= 0.5).sum() == (expected >= 0.5).sum()
     assert any("unet3d_both.safetensors" in note for note in result.notes)
-    assert any("voxels of 3.00 mm; 1 mm is not used" in note for note in result.notes)
+    assert any("voxels of 3 mm; 1 mm is not used" in warning for warning in result.warnings)
 
 
 def test_missing_and_wrong_weights_are_told(views, tmp_path, monkeypatch):

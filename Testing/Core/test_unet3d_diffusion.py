@@ -494,7 +494,7 @@ def test_the_grid_is_centred_on_the_tree_wherever_it_is(sphere_views):
         np.testing.assert_allclose(middle, centre, atol=0.5)
         assert given.backprojection.shape == (1, 1, 16, 16, 16)
         assert given.views.shape == (1, 2, 64, 64)
-        assert not given.notes
+        assert not given.warnings
 
 
 def test_the_order_of_two_views_does_not_matter(sphere_views):
@@ -520,9 +520,9 @@ def test_too_few_views_and_a_tree_larger_than_the_cube(sphere_views):
     views = sphere_views(SPHERE, 30.0)
     with pytest.raises(InputError, match="need 3 views, got 2"):
         conditions.network_inputs(views, Recipe(network=dataclasses.replace(TINY, views=3)))
-    notes = conditions.network_inputs(views, Recipe(network=TINY, spacing_mm=3.0, view_size=64)).notes
+    notes = conditions.network_inputs(views, Recipe(network=TINY, spacing_mm=3.0, view_size=64)).warnings
     assert len(notes) == 1 and "of a mask are seen beside the network's cube of 48 mm" in notes[0]
-    assert not conditions.network_inputs(views, Recipe(network=TINY, spacing_mm=5.0, view_size=64)).notes
+    assert not conditions.network_inputs(views, Recipe(network=TINY, spacing_mm=5.0, view_size=64)).warnings
 
 
 def test_the_cube_lies_around_the_tree_and_not_around_false_crossings(sphere_views):
@@ -613,7 +613,7 @@ def test_the_authors_geometry_comes_back_in_patient_space(weights, sphere_views)
     views = sphere_views(SPHERE, 14.0, angles=((40, 0), (-50, 0)))  # where their geometry is DICOM's
     result = reconstruct(views, steps=4)
     np.testing.assert_allclose(centre_of(result.volume), SPHERE, atol=1.6)
-    assert any("another C-arm rotation" in note for note in result.notes)
+    assert any("another C-arm rotation" in warning for warning in result.warnings)
 
 
 def test_the_side_chooses_the_weights(weights, sphere_views):
@@ -654,7 +654,7 @@ def test_the_uncertainty_is_the_standard_deviation_over_the_samples(weights, sph
     assert set(result.volume.indices[:, 0]) == {4, 5}
     np.testing.assert_allclose(result.uncertainty.values, np.where(result.volume.indices[:, 0] == 4, 0, 0.5))
     np.testing.assert_allclose(result.volume.values, np.where(result.volume.indices[:, 0] == 4, 1, 0.5))
-    assert any("0.5 mm is not used" in note for note in result.notes)
+    assert any("0.5 mm is not used" in warning for warning in result.warnings)
 
 
 def test_the_expected_time_is_told_before_it_is_spent(weights, sphere_views):

@@ -50,6 +50,7 @@ def result(uncertainty: SparseVolume | None = None) -> SimpleNamespace:
         fits=fits(),
         views=(),
         warnings=("Take care.",),
+        notes=("Weights: mine.",),
         side=None,
         summary=summarise(corner()),
         segment=(),

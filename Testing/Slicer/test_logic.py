@@ -44,7 +44,7 @@ def test_outputs_are_made_and_named_after_the_input(sphereNodes):
     for field, (className, suffix) in KINDS.items():
         node = getattr(outputs, field)
         assert (node.GetClassName(), node.GetName()) == (className, f"sphere 0 {suffix}")
-    assert outputs.warnings == ("Take care.",)
+    assert outputs.warnings == ("Take care.",) and outputs.notes == ("Weights: mine.",)
 
 
 def test_outputs_are_shown_in_3d_once(sphereNodes):

@@ -62,7 +62,7 @@ def test_whole_workflow_with_clicks(panel):
     ui.showButton.click()
     ui.logGroupBox.setProperty("collapsed", False)
     ui.copyLogButton.click()
-    assert panel.application.copied == ["a line\nTake care."]
+    assert panel.application.copied == ["a line\nWeights: mine.\nWarning: Take care."]
 
 
 def test_synthetic_case_with_clicks(panel):

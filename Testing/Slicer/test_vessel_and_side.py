@@ -128,7 +128,7 @@ def test_marked_vessel_is_reconstructed_alone(mrml):
     logic, heard = ReconstructionLogic(ThreadLauncher()), []
     options = {"method": "visual_hull", "spacingMm": 1.0, "calibrate": False, "segmentOfInterest": marked}
     here = logic.reconstruct(views, **options)
-    assert any("only the vessel from" in warning for warning in here.warnings)
+    assert any("only the vessel from" in note for note in here.notes)
     for overlay, view in zip(here.overlays, views, strict=True):
         assert 0 < np.count_nonzero(imageFromNode(overlay)) < 0.9 * np.count_nonzero(imageFromNode(view))
     logic.startReconstruction(

@@ -167,16 +167,16 @@ def test_result_is_shown_and_remembered(ready):
     ready.logic.call.onFinished(outputs)
     assert ready.parameters.outputSegmentation is outputs.segmentation
     assert ready.parameters.outputTable is outputs.table
-    assert ready.ui.statusLabel.text == "Done. The result covers 99.0% and 98.0% of the masks."
+    assert ready.ui.statusLabel.text == "Done. The result covers 99.0% and 98.0% of the masks. One warning, see the log."
     assert ready.application.shown == [outputs.segmentation, outputs.table, outputs.measurements]
     assert ready.ui.resultsCollapsibleButton.properties == {"collapsed": False}
-    assert "Take care." in ready.ui.logTextEdit.lines
+    assert ready.ui.logTextEdit.lines == ["Weights: mine.", "Warning: Take care."]
     assert ready.ui.showButton.enabled and ready.ui.reportButton.enabled
     ready.ui.showButton.clicked.emit(False)
     ready.ui.reportButton.clicked.emit(False)
     ready.ui.copyLogButton.clicked.emit(False)
     assert [path.read_text() for path in ready.application.opened] == ["<p>fine</p>"]
-    assert ready.application.copied == ["Take care."]
+    assert ready.application.copied == ["Weights: mine.\nWarning: Take care."]
 
 
 def test_failure_is_one_line_and_in_the_log(ready):

@@ -81,7 +81,7 @@ def test_result_of_a_synthetic_case_is_compared_with_its_truth(ready):
     outputs.truthDice = 0.4321
     ready.logic.running = False
     ready.logic.call.onFinished(outputs)
-    assert ready.ui.statusLabel.text.endswith("of the masks. Dice with the truth: 0.432.")
+    assert ready.ui.statusLabel.text.endswith("of the masks. Dice with the truth: 0.432. One warning, see the log.")
     assert "Dice with the truth: 0.432." in ready.ui.logTextEdit.lines
 
 

@@ -32,8 +32,8 @@ class Contents:
         "triangles" (M, 3); "normals" (N, 3) outwards; with samples "spread" (N,), the uncertainty at the points;
         "overlay0", "overlay1", ... (rows, columns) with AGREE, MASK_ONLY, RESULT_ONLY or 0.
     :ivar facts: JSON: "ijkToRas" of the volumes, "views" (name, frame, facts of the geometry as used), "fits",
-        "warnings", "truthDice" (None where the truth is not known), "side" (None where it was not looked for),
-        "measurements" (quantity, value, unit).
+        "warnings", "notes", "truthDice" (None where the truth is not known), "side" (None where it was not looked
+        for), "measurements" (quantity, value, unit).
     """
 
     arrays: Mapping[str, np.ndarray]
@@ -74,7 +74,7 @@ def contentsOf(result: Any, truth: SparseVolume | None = None) -> Contents:
     """Return what the nodes of a reconstruction get.
 
     :param result: what has `probability`, `uncertainty`, `segmentation`, `surface`, `views`, `fits`, `warnings`,
-        `side`, `segment` and `summary` of `xradiff.pipeline.Reconstruction`.
+        `notes`, `side`, `segment` and `summary` of `xradiff.pipeline.Reconstruction`.
     :param truth: the vessels as they are, where that is known.
     """
     from xradiff.quantification import dice, on_common_grid
@@ -98,7 +98,8 @@ def contentsOf(result: Any, truth: SparseVolume | None = None) -> Contents:
         truthDice = dice(place.result, place.truth)
     views = [{"name": view.name, "frame": view.frame, "facts": asdict(view.acquisition)} for view in result.views]
     fits = [vars(fit) for fit in result.fits]
-    facts = {"ijkToRas": matrices, "views": views, "fits": fits, "warnings": list(result.warnings)}
+    told = {"warnings": list(result.warnings), "notes": list(result.notes)}
+    facts = {"ijkToRas": matrices, "views": views, "fits": fits, **told}
     side = None if result.side is None else result.side.record()
     measured = measurementsOf(result)
     return Contents(arrays, {**facts, "truthDice": truthDice, "side": side, "measurements": measured})

@@ -44,7 +44,8 @@ class OutputNodes:
     :ivar overlays: label map of each view: where its mask and the reprojected result agree; see `ResultViews`.
     :ivar folderItem: subject hierarchy folder that holds created nodes, 0 before `fillOutputs`.
     :ivar fits: how the reprojected result fits each view (`xradiff.quantification.ReprojectionFit`).
-    :ivar warnings: what the user should know, one sentence each.
+    :ivar warnings: what the user should look at or mind, one sentence each.
+    :ivar notes: what was used and done, one sentence each.
     :ivar side: what the masks say of the coronary side (`likely`, `probability`, `used`), None where not looked for.
     :ivar truthDice: Dice of the segmentation with the truth, on its voxels, where the first view is synthetic.
     """
@@ -59,6 +60,7 @@ class OutputNodes:
     folderItem: int = 0
     fits: tuple[Any, ...] = ()
     warnings: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
     truthDice: float | None = None
     side: Any = None
 
@@ -111,6 +113,7 @@ class Filling:
         created = [field for field in KINDS if field not in there]
         nodes = {field: there.get(field) or _create(field, self._base) for field in KINDS}
         self.outputs = OutputNodes(**nodes, fits=contents.fits, warnings=tuple(contents.facts["warnings"]))
+        self.outputs.notes = tuple(contents.facts["notes"])
         self.outputs.truthDice, self.outputs.side = contents.facts["truthDice"], contents.side
         self._created = [nodes[field] for field in created]
 

@@ -214,17 +214,11 @@ class Panel:
             with self.quietly():
                 for field, name in OUTPUTS.items():
                     setattr(self.parameters, name, getattr(outputs, field))
-        for warning in outputs.warnings:
-            self.onLog(warning)
-        if outputs.side is not None:
-            self.onLog(sideText(outputs.side))
-        fits = _(" and ").join(f"{fit.coverage:.1%}" for fit in outputs.fits)
-        truth = truthText(outputs.truthDice)
-        if truth:
-            self.onLog(truth)
+        for line in wordsOn(outputs):
+            self.onLog(line)
         with self.quietly():
             self.results.show(outputs)
-        self._end(_("Done. The result covers {fits} of the masks.").format(fits=fits) + (truth and f" {truth}"))
+        self._end(summaryOf(outputs))
 
     def onCreated(self, case: Any) -> None:
         """Choose the views of a synthetic case and show its truth."""
@@ -261,6 +255,27 @@ class Panel:
         self.application.copyText(self.ui.logTextEdit.toPlainText())
 
 
-def truthText(dice: float | None) -> str:
-    """Return one sentence on the Dice with the truth, "" where none is known."""
-    return "" if dice is None else _("Dice with the truth: {dice:.3f}.").format(dice=dice)
+def wordsOn(outputs: OutputNodes) -> list[str]:
+    """Return what is to be told of a result, a line each: notes, warnings, the side, the Dice with the truth."""
+    warnings = [_("Warning: {warning}").format(warning=warning) for warning in outputs.warnings]
+    side = [] if outputs.side is None else [sideText(outputs.side)]
+    truth = [] if outputs.truthDice is None else [truthText(outputs.truthDice)]
+    return [*outputs.notes, *warnings, *side, *truth]
+
+
+def summaryOf(outputs: OutputNodes) -> str:
+    """Return in one line how good a result is, and whether there are warnings."""
+    fits = _(" and ").join(f"{fit.coverage:.1%}" for fit in outputs.fits)
+    words = [_("Done. The result covers {fits} of the masks.").format(fits=fits)]
+    if outputs.truthDice is not None:
+        words.append(truthText(outputs.truthDice))
+    if len(outputs.warnings) == 1:
+        words.append(_("One warning, see the log."))
+    elif outputs.warnings:
+        words.append(_("{count} warnings, see the log.").format(count=len(outputs.warnings)))
+    return " ".join(words)
+
+
+def truthText(dice: float) -> str:
+    """Return one sentence on the Dice with the truth."""
+    return _("Dice with the truth: {dice:.3f}.").format(dice=dice)

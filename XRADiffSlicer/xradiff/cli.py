@@ -257,15 +257,17 @@ def _show_result(options: argparse.Namespace, result) -> None:  # type: ignore[n
     folder = options.out.resolve()
     if options.progress == "json":
         side = {} if result.side is None else {"side": result.side.likely, "side_probability": result.side.probability}
-        emit_json("result", folder=str(folder), warnings=list(result.warnings), **side)
+        emit_json("result", folder=str(folder), warnings=list(result.warnings), notes=list(result.notes), **side)
         return
     if result.side is not None and result.side.side != "auto":
         print(result.side.note)
     told = [
         note if note.startswith("view ") else f"{view.name}: {note}" for view in result.views for note in view.notes
     ]
-    for note in (*told, *result.warnings):
+    for note in (*told, *result.notes):
         print(f"note: {note}")
+    for warning in result.warnings:
+        print(f"warning: {warning}")
     for fit in result.fits:
         print(f"{fit.view_name}: reprojection covers {fit.coverage:.1%} of the mask, Dice {fit.dice:.3f}")
     print(f"result: {folder / ('run.json' if options.no_report else 'report.html')}")

@@ -48,13 +48,14 @@ class Reconstruction:
         surface: closed surface of the segmentation, LPS mm.
         fits: how the reprojected segmentation agrees with each mask.
         summary: size of the segmentation.
-        warnings: what the user should know, one sentence each.
+        warnings: what the user should look at or mind, one sentence each.
         method: the method's spec.
         settings: JSON-ready; all that a replay needs, the views as given among them.
         provenance: JSON-ready; versions, times, device.
         uncertainty: standard deviation of the probability over several samples, at its voxels; None without samples.
         side: what the masks say of the side, where that was asked for and could be found.
         segment: the segment of interest in each view, where one was marked.
+        notes: what was used and done, one sentence each.
     """
 
     views: tuple[AngiogramView, ...]
@@ -71,6 +72,7 @@ class Reconstruction:
     uncertainty: SparseVolume | None = None
     side: SideFinding | None = None
     segment: tuple[VesselOfInterest, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 def reconstruct(
@@ -121,7 +123,7 @@ def reconstruct(
     progress(0.0, "checking the views")
     given = with_masks(views)
     found = _side_of(given) if side == "auto" and spec.weights else None
-    warnings = (*choice, *check_separation(given), *([found.note] if found and found.side == "auto" else []))
+    told = (*choice, *check_separation(given), *([found.note] if found and found.side == "auto" else []))
     with watch.measure("calibration"):
         calibration = calibrate(given, mode=calibrate_mode, landmarks=landmarks, progress=stage(progress, 0.0, 0.3))
     seen, segment = _of_interest(calibration, segment_of_interest)
@@ -139,7 +141,6 @@ def reconstruct(
         surface = surface_of(surface_field(result.volume, segmentation), progress=stage(progress, 0.8, 0.9))
     with watch.measure("reprojection"):
         fits = tuple(reprojection_fit(view, segmentation) for view in seen)
-    poor = _poor_fits(fits, seen, calibration.tolerance_mm)
     progress(1.0, "reconstructed")
     asked = {"side": side, "calibrate": calibrate_mode, "spacing_mm": spacing_mm, "device": device, "seed": seed}
     return Reconstruction(
@@ -150,13 +151,14 @@ def reconstruct(
         surface=surface,
         fits=fits,
         summary=summarise(segmentation),
-        warnings=_told(warnings, calibration.notes, [v.note for v in segment], result.notes, poor),
+        warnings=_told(told, calibration.warnings, result.warnings, _poor_fits(fits, seen, calibration.tolerance_mm)),
         method=spec,
         settings=asked | _replayable(config, postprocessing, given, landmarks) | _recorded(found, segment_of_interest),
         provenance=_provenance(watch, chosen, seed),
         uncertainty=result.uncertainty,
         side=found,
         segment=segment,
+        notes=_told(calibration.notes, [vessel.note for vessel in segment], result.notes),
     )
 
 
@@ -269,6 +271,7 @@ def save(
         settings=result.settings,
         provenance=result.provenance | ({"command": command} if command else {}),
         warnings=result.warnings,
+        notes=result.notes,
         uncertainty=result.uncertainty,
     )
     return write_result_folder(folder, content, progress, report=report)

@@ -134,7 +134,7 @@ def _measured(job: Job) -> tuple[tuple[Metric, ...], tuple[str, ...]]:
     ]
     if memory.megabytes is not None:
         cost.append(Metric("peak_memory_mb", memory.megabytes, "MB"))
-    return (*metrics, *cost), result.warnings
+    return (*metrics, *cost), (*result.notes, *result.warnings)
 
 
 def _check_weights(job: Job) -> None:

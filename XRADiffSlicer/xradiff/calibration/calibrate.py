@@ -68,8 +68,8 @@ def calibrate(
         return CalibrationReport(views, mode, notes=("calibration was switched off",))
     scene = _scene(views, landmarks)
     if not scene.pairs:
-        note = f"no two views are {LEAST_SEPARATION_DEG:g} degrees apart; the views were left as stated"
-        return CalibrationReport(views, mode, notes=(note,))
+        warning = f"no two views are {LEAST_SEPARATION_DEG:g} degrees apart; the views were left as stated"
+        return CalibrationReport(views, mode, warnings=(warning,))
     before = scene.consistency(np.zeros((len(views), 3)))
     estimate = estimate_shifts(scene, stage(progress, 0.1, 0.8))
     refused = _refusal(scene, estimate, before, mode)
@@ -205,10 +205,9 @@ def _report(
     corrected = tuple(view.with_acquisition(pose) for view, pose in zip(views, poses, strict=True))
     corrections = tuple(_correction(scene, estimate, corrected[k], views[k], k, reason) for k in range(1, len(views)))
     searches = tuple(PairSearch((views[i].name, views[j].name), curve) for (i, j), curve in estimate.curves.items())
-    notes = estimate.notes
-    if scene.landmarks:
-        notes += (f"{sum(len(g.gaps_mm) for g in scene.landmarks)} correspondences of landmarks were used",)
-    return CalibrationReport(corrected, mode, corrections, *consistency, searches, notes)
+    used = sum(len(g.gaps_mm) for g in scene.landmarks)
+    notes = (f"{used} correspondences of landmarks were used",) if scene.landmarks else ()
+    return CalibrationReport(corrected, mode, corrections, *consistency, searches, notes, estimate.warnings)
 
 
 def _correction(

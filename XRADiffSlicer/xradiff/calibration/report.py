@@ -82,7 +82,8 @@ class CalibrationReport:
         corrections: one for each view but the first.
         consistency_before, consistency_after: None when mode is off.
         searches: votes of the searched pairs of views.
-        notes: what a reader should know, one sentence each.
+        notes: what was used, one sentence each.
+        warnings: what a reader should mind, one sentence each.
     """
 
     views: tuple[AngiogramView, ...]
@@ -92,6 +93,7 @@ class CalibrationReport:
     consistency_after: Consistency | None = None
     searches: tuple[PairSearch, ...] = ()
     notes: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
 
     @property
     def tolerance_mm(self) -> float:
@@ -113,5 +115,5 @@ class CalibrationReport:
             "consistency_before": before.to_dict() if before else None,
             "consistency_after": after.to_dict() if after else None,
             "searches": [search.to_dict() for search in self.searches],
-            "notes": list(self.notes),
+            "notes": [*self.notes, *self.warnings],
         }

@@ -35,7 +35,7 @@ class ShiftEstimate:
         consistency: at these displacements.
         agreement: of the frontier points before anything was held back: whether the masks have enough in common.
         curves: the vote of each searched pair of views.
-        notes: what a reader should know, one sentence each.
+        warnings: what a reader should mind, one sentence each.
     """
 
     shifts_mm: Array
@@ -43,7 +43,7 @@ class ShiftEstimate:
     consistency: Consistency
     agreement: float
     curves: dict[tuple[int, int], VoteCurve]
-    notes: tuple[str, ...]
+    warnings: tuple[str, ...]
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,14 +57,14 @@ class _Candidate:
 
 def estimate_shifts(scene: Scene, progress: Progress) -> ShiftEstimate:
     """Return the displacements that make the views of `scene` (at least one pair) most consistent."""
-    found, curves, notes = {}, {}, []
+    found, curves, warnings = {}, {}, []
     for count, pair in enumerate(scene.pairs):
         progress(0.8 * count / len(scene.pairs), f"searching the shift between views {pair[0]} and {pair[1]}")
         candidates, curve = _pair_candidates(scene.only(pair))
         found[pair] = candidates[0]
         if curve is not None:
             curves[pair] = curve
-        notes += _rivals(candidates, pair)
+        warnings += _rivals(candidates, pair)
     best = found[scene.pairs[0]]
     if len(scene.cameras) > 2:
         progress(0.8, "combining the pairs of views")
@@ -72,7 +72,7 @@ def estimate_shifts(scene: Scene, progress: Progress) -> ShiftEstimate:
     covariance = _stated_covariance(best.solution, len(scene.cameras))
     held = _held(scene, best) if len(scene.cameras) == 2 else best
     agreement = best.consistency.agreement
-    return ShiftEstimate(held.shifts_mm, covariance, held.consistency, agreement, curves, tuple(notes))
+    return ShiftEstimate(held.shifts_mm, covariance, held.consistency, agreement, curves, tuple(warnings))
 
 
 def _pair_candidates(scene: Scene) -> tuple[list[_Candidate], VoteCurve | None]:

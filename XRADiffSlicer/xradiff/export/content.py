@@ -34,6 +34,7 @@ class ResultFolderContent:
         settings: further settings that a replay needs (grid, postprocessing, side, ...).
         provenance: for example versions {name: version}, times_s {step: s}, device, seed, command, date.
         warnings: one sentence each, shown on top of the report.
+        notes: what was used and done, one sentence each.
         uncertainty: standard deviation over the method's samples, at the voxels of `probability`; None without.
 
     Raises:
@@ -54,6 +55,7 @@ class ResultFolderContent:
     provenance: Mapping[str, object] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
     uncertainty: SparseVolume | None = None
+    notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if len(self.segmentation.indices) == 0:

@@ -51,6 +51,7 @@ def run_record(content: ResultFolderContent, files: list[str]) -> dict[str, obje
         "reprojection": content.fits,
         "summary": content.summary,
         "warnings": content.warnings,
+        "notes": content.notes,
         "provenance": content.provenance,
         "coordinates": "patient LPS mm, origin at the C-arm isocentre; NIfTI files carry the RAS affine",
         "files": sorted(files),

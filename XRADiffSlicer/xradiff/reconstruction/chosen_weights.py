@@ -1,13 +1,13 @@
-"""Which weight file a method takes for a case; needs no package of the method."""
+"""Which weight file a method takes for a case, and what a user is told of it; needs no package of the method."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from ..weights import find_sided_weights, find_weights
+from ..weights import WeightsFile, find_sided_weights, find_weights
 from .spec import MethodSpec
 
-__all__ = ["weights_path"]
+__all__ = ["voxel_warnings", "weights_note", "weights_path"]
 
 
 def weights_path(spec: MethodSpec, name: str, side: str) -> Path:
@@ -24,3 +24,15 @@ def weights_path(spec: MethodSpec, name: str, side: str) -> Path:
     if name != "auto":
         return find_weights(name, how)
     return find_sided_weights(spec.name, side, how)
+
+
+def weights_note(weights: WeightsFile) -> str:
+    """Return which weights were used and where they come from."""
+    return f"Weights: {weights.path.name}, SHA-256 {weights.sha256[:12]}. {weights.recipe.get('source', '')}".rstrip()
+
+
+def voxel_warnings(used_mm: float, wanted_mm: float) -> tuple[str, ...]:
+    """Return a sentence where the voxel (mm) of a network is not the wanted one."""
+    if abs(used_mm - wanted_mm) <= 0.01:
+        return ()
+    return (f"The network works on voxels of {used_mm:.3g} mm; {wanted_mm:g} mm is not used.",)

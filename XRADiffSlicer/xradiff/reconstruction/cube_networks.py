@@ -26,7 +26,6 @@ __all__ = [
     "channel_counts",
     "check_cube",
     "load_network",
-    "notes_on",
     "soft_dice_loss",
     "vessel_loss",
 ]
@@ -122,12 +121,3 @@ def answer_on(cube: BackprojectionCube, network: nn.Module, device: str) -> Spar
     if not np.isfinite(answer).all():
         raise InputError("the network gave values that are not finite; its weights do not suit these views")
     return SparseVolume.from_dense(np.where(answer >= LEAST, answer, 0), cube.grid)
-
-
-def notes_on(weights: WeightsFile, wanted_mm: float) -> tuple[str, ...]:
-    """Return what a user should know: which weights, and that their voxel is not the wanted one."""
-    used_mm, source = float(weights.recipe["spacing_mm"]), str(weights.recipe.get("source", ""))
-    notes = [f"Weights: {weights.path.name}, SHA-256 {weights.sha256[:12]}. {source}".rstrip()]
-    if abs(used_mm - wanted_mm) > 0.01:
-        notes.append(f"The network works on voxels of {used_mm:.2f} mm; {wanted_mm:g} mm is not used.")
-    return tuple(notes)

@@ -50,14 +50,16 @@ class ReconstructionResult:
 
     Attributes:
         volume: probability (0 to 1) that a voxel lies inside a vessel.
-        notes: what the user should know about this result, one sentence each.
+        notes: what was used and done, one sentence each.
         uncertainty: standard deviation of the probability over several samples, at the voxels of `volume`; None where
             the method has none.
+        warnings: what the user should look at or mind, one sentence each.
     """
 
     volume: SparseVolume
     notes: tuple[str, ...] = ()
     uncertainty: SparseVolume | None = None
+    warnings: tuple[str, ...] = ()
 
 
 class ReconstructionMethod(Protocol):

@@ -181,7 +181,8 @@ def method(content: ResultFolderContent) -> str:
         if value != content.method_config and not (isinstance(value, (list, tuple)) and len(value))
     }
     run = "<h3>Run</h3>" + facts(rest) if rest else ""
-    return section("method", "Method and settings", name, facts(content.method_config), run)
+    notes = bullets(note[:1].upper() + note[1:] for note in content.notes)
+    return section("method", "Method and settings", name, notes, facts(content.method_config), run)
 
 
 def provenance(content: ResultFolderContent, files: object) -> str:

@@ -17,7 +17,8 @@ from ...datatypes import AngiogramView, SparseVolume
 from ...errors import InputError
 from ...progress import Progress
 from ...weights import WeightsFile
-from ..cube_networks import load_network, notes_on
+from ..chosen_weights import voxel_warnings, weights_note
+from ..cube_networks import load_network
 from ..interface import ReconstructionInputs, ReconstructionResult
 from . import PUBLISHED_EDGE_MM, PUBLISHED_SIZE
 from .geometry import published_backprojection, published_grid
@@ -89,7 +90,7 @@ def reconstruct_published(
     inputs: ReconstructionInputs,
     weights: WeightsFile,
     network: Callable[[tuple[int, ...]], nn.Module],
-    told: Sequence[str],
+    warnings: tuple[str, ...],
     progress: Progress,
 ) -> ReconstructionResult:
     """Return what converted weights of a baseline answer.
@@ -98,7 +99,7 @@ def reconstruct_published(
         inputs: of the method.
         weights: opened, with a `BaselineRecipe`.
         network: makes the network from the recipe's widths.
-        told: notes of the method so far.
+        warnings: of the method so far.
         progress: may raise Cancelled.
 
     Raises:
@@ -112,7 +113,8 @@ def reconstruct_published(
     progress(0.2, "backprojecting the masks and running the network")
     volume = published_answer(inputs.views, filled, inputs.device)
     progress(1.0, "done")
-    return ReconstructionResult(volume, (*told, *notes_on(weights, inputs.spacing_mm), OTHER_ROTATION, GREATEST))
+    warnings = (*warnings, *voxel_warnings(recipe.spacing_mm, inputs.spacing_mm), OTHER_ROTATION)
+    return ReconstructionResult(volume, (weights_note(weights), GREATEST), warnings=warnings)
 
 
 def published_answer(views: Sequence[AngiogramView], network: nn.Module, device: str) -> SparseVolume:

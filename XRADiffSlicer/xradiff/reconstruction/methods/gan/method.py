@@ -8,8 +8,8 @@ import torch
 from ....progress import Progress
 from ....weights import open_weights
 from ...backprojection import backprojection_cube
-from ...chosen_weights import weights_path
-from ...cube_networks import answer_on, load_network, notes_on
+from ...chosen_weights import voxel_warnings, weights_note, weights_path
+from ...cube_networks import answer_on, load_network
 from ...interface import ReconstructionInputs, ReconstructionResult, check_separation
 from ...published.baseline import is_published, reconstruct_published
 from .config import GanConfig
@@ -38,11 +38,11 @@ class Gan:
             InputError: damaged or unfitting weights, or masks that do not meet.
             MissingDependencyError: the weights are not on this computer.
         """
-        notes = check_separation(inputs.views)
+        warnings = check_separation(inputs.views)
         weights = open_weights(weights_path(SPEC, config.weights, inputs.side), SPEC.name)
         if is_published(weights.recipe):
             return reconstruct_published(
-                inputs, weights, lambda widths: PublishedGenerator3D(widths[0]), notes, progress
+                inputs, weights, lambda widths: PublishedGenerator3D(widths[0]), warnings, progress
             )
         recipe = Recipe.from_json(weights.recipe)
         progress(0.0, "backprojecting the masks")
@@ -54,4 +54,5 @@ class Gan:
         progress(0.5, "running the network")
         volume = answer_on(cube, network, inputs.device)
         progress(1.0, "done")
-        return ReconstructionResult(volume, (*notes, *notes_on(weights, inputs.spacing_mm)))
+        warnings += voxel_warnings(recipe.spacing_mm, inputs.spacing_mm)
+        return ReconstructionResult(volume, (weights_note(weights),), warnings=warnings)

@@ -10,7 +10,7 @@ from ....datatypes import SparseVolume
 from ....errors import InputError
 from ....progress import Progress, stage
 from ....weights import WeightsFile, open_weights
-from ...chosen_weights import weights_path
+from ...chosen_weights import voxel_warnings, weights_note, weights_path
 from ...cube_networks import load_network
 from ...interface import ReconstructionInputs, ReconstructionResult, check_separation
 from .active import ActiveVoxels
@@ -49,7 +49,7 @@ class SparseDiffusion:
             InputError: damaged or unfitting weights, masks that do not meet or allow too much, too little memory.
             MissingDependencyError: the weights are not on this computer.
         """
-        notes = check_separation(inputs.views)
+        warnings = check_separation(inputs.views)
         weights = open_weights(weights_path(SPEC, config.weights, inputs.side), SPEC.name)
         recipe = Recipe.from_json(weights.recipe)
         tolerance_mm = inputs.tolerance_mm if config.tolerance is None else config.tolerance
@@ -64,8 +64,9 @@ class SparseDiffusion:
             raise InputError("the network gave values that are not finite; its weights do not suit these views")
         volume = connect_parts(volume_of(case.voxels, mean), config.connect_mm)
         uncertainty = None if spread is None else volume_of(case.voxels, spread, mean >= LEAST)
-        told = _notes(case, weights, recipe, inputs)
-        return ReconstructionResult(volume, (*notes, *told), uncertainty)
+        allowed = [f"The masks may disagree by {tolerance_mm:.2g} mm (tolerance_mm)."] if tolerance_mm else []
+        warnings += (*voxel_warnings(recipe.spacing_mm, inputs.spacing_mm), *_contradictions(case, inputs))
+        return ReconstructionResult(volume, (weights_note(weights), *allowed), uncertainty, warnings)
 
 
 def load_denoiser(weights: WeightsFile, recipe: Recipe, device: str) -> SparseDenoiser:
@@ -135,16 +136,11 @@ def volume_of(
     return SparseVolume(voxels.fine, indices[order], chosen[order].astype(np.float32))
 
 
-def _notes(case: SparseCase, weights: WeightsFile, recipe: Recipe, inputs: ReconstructionInputs) -> list[str]:
-    notes = [f"Weights: {weights.path.name}, SHA-256 {weights.sha256[:12]}. {recipe.source}".rstrip()]
-    if abs(recipe.spacing_mm - inputs.spacing_mm) > 0.01:
-        notes.append(f"The network works on voxels of {recipe.spacing_mm:g} mm; {inputs.spacing_mm:g} mm is not used.")
-    if case.tolerance_mm:
-        notes.append(f"The masks may disagree by {case.tolerance_mm:.2g} mm (tolerance_mm).")
+def _contradictions(case: SparseCase, inputs: ReconstructionInputs) -> tuple[str, ...]:
+    """Return a sentence on the view that the others explain least, where that is too little."""
     worst = int(np.argmin(case.explained))
-    if case.explained[worst] < EXPLAINED:
-        notes.append(
-            f"{inputs.views[worst].name} contradicts the others: within {case.tolerance_mm:g} mm they explain only "
-            f"{case.explained[worst]:.0%} of its mask; check its geometry and mask."
-        )
-    return notes
+    if case.explained[worst] >= EXPLAINED:
+        return ()
+    share, name = case.explained[worst], inputs.views[worst].name
+    few = f"within {case.tolerance_mm:g} mm they explain only {share:.0%} of its mask"
+    return (f"{name} contradicts the others: {few}; check its geometry and mask.",)

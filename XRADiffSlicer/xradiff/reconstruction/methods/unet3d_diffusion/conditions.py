@@ -32,14 +32,14 @@ class NetworkInputs:
         views: (1, P, K, K) in [0, 1].
         grid: the (N, N, N) voxels in LPS mm.
         flipped: axes of the network's volumes that run against the grid.
-        notes: what the user should know, one sentence each.
+        warnings: what the user should mind, one sentence each.
     """
 
     backprojection: Tensor
     views: Tensor
     grid: VolumeGrid
     flipped: tuple[int, ...] = ()
-    notes: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
 
 
 def network_inputs(views: Sequence[AngiogramView], recipe: Recipe) -> NetworkInputs:
@@ -69,7 +69,7 @@ def network_inputs(views: Sequence[AngiogramView], recipe: Recipe) -> NetworkInp
         torch.cat([_resampled(image, recipe.view_size) for image in images], dim=1),
         grid,
         flipped,
-        _notes(views, grid, recipe.geometry),
+        _warnings(views, grid, recipe.geometry),
     )
 
 
@@ -83,19 +83,19 @@ def _resampled(image: Tensor, size: int) -> Tensor:
     return interpolate(given, size=(size, size), mode="bilinear", align_corners=False)
 
 
-def _notes(views: Sequence[AngiogramView], grid: VolumeGrid, geometry: str) -> tuple[str, ...]:
+def _warnings(views: Sequence[AngiogramView], grid: VolumeGrid, geometry: str) -> tuple[str, ...]:
     """What the grid cannot hold, and what the authors' geometry costs."""
     beyond = max(_share_beyond(view, grid) for view in views)
-    notes = []
+    warnings = []
     if beyond > LOST:
         size = f"{grid.extent_mm[0]:.0f} mm"
-        notes.append(f"{beyond:.0%} of a mask are seen beside the network's cube of {size} and are lost.")
+        warnings.append(f"{beyond:.0%} of a mask are seen beside the network's cube of {size} and are lost.")
     if geometry == "published":
-        notes.append(
+        warnings.append(
             "These weights use another C-arm rotation than DICOM: the result fits the views only roughly where both "
             "angles of a view are far from 0."
         )
-    return tuple(notes)
+    return tuple(warnings)
 
 
 def _share_beyond(view: AngiogramView, grid: VolumeGrid) -> float:

@@ -11,7 +11,7 @@ from ....datatypes import SparseVolume
 from ....memory import check_memory
 from ....progress import Progress, stage
 from ....weights import WeightsFile, open_weights, read_tensors
-from ...chosen_weights import weights_path
+from ...chosen_weights import voxel_warnings, weights_note, weights_path
 from ...interface import ReconstructionInputs, ReconstructionResult, check_separation
 from ...published.threshold import probabilities
 from .conditions import network_inputs
@@ -42,7 +42,7 @@ class Unet3dDiffusion:
             InputError: damaged or unfitting weights, views that the weights cannot use, too little memory.
             MissingDependencyError: the weights are not on this computer.
         """
-        notes = check_separation(inputs.views)
+        warnings = check_separation(inputs.views)
         weights = open_weights(weights_path(SPEC, config.weights, inputs.side), SPEC.name)
         recipe = Recipe.from_json(weights.recipe)
         progress(0.0, "backprojecting the masks")
@@ -53,8 +53,9 @@ class Unet3dDiffusion:
         samples = draw(network, given, recipe, chosen, inputs.device, generator, stage(progress, 0.1, 1.0))
         maps = np.stack([np.flip(probabilities(one, chosen.quantile), given.flipped) for one in samples])
         volume = SparseVolume.from_dense(maps.mean(axis=0), given.grid)
-        told = (*notes, *given.notes, *_notes(recipe, weights, maps, inputs.spacing_mm))
-        return ReconstructionResult(volume, told, _uncertainty(maps, volume))
+        warnings += (*given.warnings, *voxel_warnings(recipe.spacing_mm, inputs.spacing_mm))
+        notes = (weights_note(weights), *_agreement(maps))
+        return ReconstructionResult(volume, notes, _uncertainty(maps, volume), warnings)
 
 
 def _uncertainty(maps: NDArray[np.float32], volume: SparseVolume) -> SparseVolume | None:
@@ -78,12 +79,10 @@ def _load(weights: WeightsFile, recipe: Recipe, device: str) -> NoisePredictor3D
         return network.to(device)
 
 
-def _notes(recipe: Recipe, weights: WeightsFile, maps: NDArray[np.float32], spacing_mm: float) -> list[str]:
-    notes = [f"Weights: {weights.path.name}, SHA-256 {weights.sha256[:12]}. {recipe.source}".rstrip()]
-    if abs(recipe.spacing_mm - spacing_mm) > 0.01:
-        notes.append(f"The network works on voxels of {recipe.spacing_mm:.2f} mm; {spacing_mm:g} mm is not used.")
-    if len(maps) > 1:
-        inside = maps.mean(axis=0) >= 0.5
-        deviation = maps.std(axis=0, ddof=1)[inside].mean() if inside.any() else float("nan")
-        notes.append(f"{len(maps)} samples differ by {deviation:.2f} (mean standard deviation inside the tree).")
-    return notes
+def _agreement(maps: NDArray[np.float32]) -> tuple[str, ...]:
+    """Return a sentence on how far several samples (S, N, N, N) differ."""
+    if len(maps) < 2:
+        return ()
+    inside = maps.mean(axis=0) >= 0.5
+    deviation = maps.std(axis=0, ddof=1)[inside].mean() if inside.any() else float("nan")
+    return (f"{len(maps)} samples differ by {deviation:.2f} (mean standard deviation inside the tree).",)

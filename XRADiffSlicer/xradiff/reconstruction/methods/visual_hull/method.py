@@ -33,7 +33,7 @@ class VisualHull:
             InputError: the views do not see a common space, their hull is empty, or it does not fit
                 into memory.
         """
-        notes = check_separation(inputs.views)
+        warnings = check_separation(inputs.views)
         grid = grid_around(inputs.views, inputs.spacing_mm, config.tolerance_mm + inputs.spacing_mm)
         cones = [MaskCone.of(view.vessel_mask(), camera_of(view)) for view in inputs.views]
         volume = backproject_masks(cones, grid, config.tolerance_mm, stage(progress, 0.05, 1.0))
@@ -46,4 +46,4 @@ class VisualHull:
         if config.output == "hard":
             hard = volume.where(inside)
             volume = SparseVolume(hard.grid, hard.indices, np.ones_like(hard.values))
-        return ReconstructionResult(volume, notes)
+        return ReconstructionResult(volume, warnings=warnings)
