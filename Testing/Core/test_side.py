@@ -76,7 +76,7 @@ def test_a_finding_says_what_it_means():
     assert (sure.side, sure.likely, sure.probability) == ("right", "right", 0.98)
     assert "a right coronary tree (probability 98.0%); --side left overrides" in sure.note
     assert (unsure.side, unsure.likely) == ("auto", "left")
-    assert "(left: 62%)" in unsure.note and "--side left or --side right" in unsure.note
+    assert "(left: 62%)" in unsure.note and "Choose left or right" in unsure.note
     assert "more than 99.9%" in SideFinding(0.9999, "").note
 
 
@@ -147,7 +147,7 @@ def test_a_sure_side_is_used_and_recorded(run):
 def test_an_unsure_side_is_unknown_and_said_so(run):
     told, result = run(0.3)
     assert told == "auto"
-    assert [w for w in result.warnings if "(right: 70%)" in w and "Choose it with --side left" in w]
+    assert [w for w in result.warnings if "(right: 70%)" in w and "Choose left or right" in w]
 
 
 def test_a_given_side_is_not_asked_for(run):

@@ -73,7 +73,8 @@ SPEC = SimpleNamespace(seconds_cpu=3.0, seconds_gpu=0.2, gpu_source="an estimate
 
 def test_cost_on_this_computer():
     assert estimateText(SPEC, "cpu", 8 * GIGABYTE, cores=4) == (
-        "About 3 s on the CPU, which has 4 cores here; 1.5 GB of memory (8.0 GB are free)."
+        "About 3 s on the CPU, which has 4 cores here; 1.5 GB of memory (8.0 GB are free). "
+        "Loading, surface and report take some seconds more."
     )
     assert estimateText(SPEC, "cpu", 8 * GIGABYTE, cores=1).startswith("About 6 s")
     told = estimateText(SPEC, "cuda", 8 * GIGABYTE)

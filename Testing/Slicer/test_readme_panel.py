@@ -65,7 +65,9 @@ PROOFS = {
     "*Apply*": ["test_panel_qt.py::test_whole_workflow_with_clicks"],
     "process of its own": ["test_logic.py::test_reconstruct_in_a_worker_process_gives_the_same"],
     "the button becomes *Cancel*": ["test_widget.py::test_apply_starts_and_becomes_cancel"],
-    "The log can be copied": ["test_widget.py::test_result_is_shown_and_remembered"],
+    "the run looks at the masks": ["test_vessel_and_side.py::test_worker_says_which_side_it_found"],
+    "warnings stand in the log, which can be copied": ["test_widget.py::test_result_is_shown_and_remembered"],
+    "and in the report": ["test_export.py::test_the_whole_folder"],
     "what is left of a cancelled run is removed": ["test_worker_stages.py::test_cancel_at_each_stage_leaves_nothing"],
     "in a folder beside the first image": ["test_logic.py::test_outputs_lie_beside_the_input"],
     "a virtual C-arm beside one slice view per angiogram": [

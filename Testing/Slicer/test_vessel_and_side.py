@@ -165,7 +165,7 @@ def finish(panel, left):
 
 
 def test_side_that_was_found_is_said_with_its_confidence(demo):
-    assert not demo.ui.sideFoundLabel.isVisible()
+    assert demo.ui.sideFoundLabel.text().startswith("The run finds it in the masks, and asks afterwards")
     outputs = finish(demo, 0.02)
     assert demo.ui.sideFoundLabel.text() == "The masks show a right tree (probability 98.0%)."
     assert demo.ui.sideFoundLabel.isVisible() and not demo.ui.leftSideButton.isVisible()
@@ -190,6 +190,7 @@ def test_user_is_asked_for_a_side_that_is_not_clear(demo):
         "It is not clear whether the masks show a left or a right tree (left: 62%). Which is it?"
     )
     assert demo.ui.leftSideButton.isVisible() and demo.ui.rightSideButton.isEnabled()
+    assert "Left or right? Answer in section 2." in demo.ui.statusLabel.text()
     demo.ui.rightSideButton.click()
     assert (demo.logic.call.side, demo.logic.running) == ("right", True)
     assert demo.parameters.side is Side.RIGHT and not demo.ui.leftSideButton.isVisible()
@@ -200,11 +201,13 @@ def test_side_is_forgotten_with_other_views_and_without_a_finding(demo):
     first = demo.parameters.view0
     assert "99.9%" in demo.ui.sideFoundLabel.text()
     demo.parameters.view0 = demo.parameters.view1
-    assert not demo.ui.sideFoundLabel.isVisible()
+    assert demo.ui.sideFoundLabel.text().startswith("The run finds it")
     demo.parameters.view0 = first
     assert demo.ui.sideFoundLabel.isVisible()
     finish(demo, None)
-    assert not demo.ui.sideFoundLabel.isVisible()
+    assert demo.ui.sideFoundLabel.text().startswith("The run finds it")
+    demo.parameters.method = "visual_hull"
+    assert not demo.ui.sideFoundLabel.isVisible(), "this method does not need it"
 
 
 def test_worker_says_which_side_it_found(mrml):

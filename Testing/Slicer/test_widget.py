@@ -167,7 +167,9 @@ def test_result_is_shown_and_remembered(ready):
     ready.logic.call.onFinished(outputs)
     assert ready.parameters.outputSegmentation is outputs.segmentation
     assert ready.parameters.outputTable is outputs.table
-    assert ready.ui.statusLabel.text == "Done. The result covers 99.0% and 98.0% of the masks. One warning, see the log."
+    assert (
+        ready.ui.statusLabel.text == "Done. The result covers 99.0% and 98.0% of the masks. One warning, see the log."
+    )
     assert ready.application.shown == [outputs.segmentation, outputs.table, outputs.measurements]
     assert ready.ui.resultsCollapsibleButton.properties == {"collapsed": False}
     assert ready.ui.logTextEdit.lines == ["Weights: mine.", "Warning: Take care."]

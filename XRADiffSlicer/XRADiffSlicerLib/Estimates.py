@@ -36,7 +36,8 @@ def estimateText(spec: Any, device: str, availableBytes: float, cores: int | Non
         return _("{time}; needs {memory}, but only {free}: it may be ended for lack of memory.").format(
             time=time, memory=memory, free=free
         )
-    return _("{time}; {memory} ({free}).").format(time=time, memory=memory, free=free)
+    rest = _("Loading, surface and report take some seconds more.")
+    return _("{time}; {memory} ({free}).").format(time=time, memory=memory, free=free) + f" {rest}"
 
 
 def duration(seconds: float) -> str:

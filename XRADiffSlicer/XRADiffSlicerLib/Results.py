@@ -70,6 +70,9 @@ class ResultsSection:
             (self.ui.reportButton, bool(reportOf(segmentation))),
             (self.ui.exportButton, there),
             (self.ui.cameraSelector, bool(overlays)),
+            (self.ui.overlaySlider, bool(overlays)),
+            (self.ui.virtualPrimarySlider, bool(overlays)),
+            (self.ui.virtualSecondarySlider, bool(overlays)),
             (self.ui.coloringSelector, self._model() is not None and hasSpread(self._model())),
         ):
             button.setEnabled(enabled)

@@ -15,7 +15,7 @@ class SideSection:
     """Behavior of the row below the side in Resources/UI/Method.ui.
 
     :param ui: the widgets of the form, by name.
-    :param panel: has `parameters`, `views`, `logic` and `onApply`.
+    :param panel: has `parameters`, `views`, `method`, `logic` and `onApply`.
     """
 
     def __init__(self, ui: Any, panel: Any) -> None:
@@ -36,11 +36,18 @@ class SideSection:
     def refresh(self) -> None:
         """Show what was found, and the buttons of the answer where it is not sure."""
         found = self.found()
-        self.ui.sideFoundLabel.setText("" if found is None else sideText(found))
-        self.ui.sideFoundLabel.setVisible(found is not None)
+        words = self._beforehand() if found is None else sideText(found)
+        self.ui.sideFoundLabel.setText(words)
+        self.ui.sideFoundLabel.setVisible(bool(words))
         for button in (self.ui.leftSideButton, self.ui.rightSideButton):
             button.setVisible(found is not None and found.used == "auto")
             button.setEnabled(not self.panel.logic.running)
+
+    def _beforehand(self) -> str:
+        """What to expect of the next run: only methods with weights need the side, and looking takes PyTorch."""
+        parameters = self.panel.parameters
+        asked = parameters is not None and parameters.side is Side.AUTO and self.panel.method.method().weights
+        return _("The run finds it in the masks, and asks afterwards where it is not clear.") if asked else ""
 
     def onAnswer(self, side: Side) -> None:
         """Take the user's word for the side and reconstruct again."""

@@ -256,9 +256,12 @@ class Panel:
 
 
 def wordsOn(outputs: OutputNodes) -> list[str]:
-    """Return what is to be told of a result, a line each: notes, warnings, the side, the Dice with the truth."""
+    """Return what is to be told of a result, a line each: notes, warnings, the side, the Dice with the truth.
+
+    That the side is not clear is among the warnings.
+    """
     warnings = [_("Warning: {warning}").format(warning=warning) for warning in outputs.warnings]
-    side = [] if outputs.side is None else [sideText(outputs.side)]
+    side = [] if outputs.side is None or outputs.side.used == "auto" else [sideText(outputs.side)]
     truth = [] if outputs.truthDice is None else [truthText(outputs.truthDice)]
     return [*outputs.notes, *warnings, *side, *truth]
 
@@ -269,6 +272,8 @@ def summaryOf(outputs: OutputNodes) -> str:
     words = [_("Done. The result covers {fits} of the masks.").format(fits=fits)]
     if outputs.truthDice is not None:
         words.append(truthText(outputs.truthDice))
+    if outputs.side is not None and outputs.side.used == "auto":
+        words.append(_("Left or right? Answer in section 2."))
     if len(outputs.warnings) == 1:
         words.append(_("One warning, see the log."))
     elif outputs.warnings:

@@ -57,7 +57,7 @@ class SideFinding:
         if self.side == "auto":
             return (
                 f"It is not clear whether the masks show a left or a right coronary tree ({self.likely}: "
-                f"{self.probability:.0%}); the side was taken as unknown. Choose it with --side left or --side right."
+                f"{self.probability:.0%}); the side was taken as unknown. Choose left or right (--side in the shell)."
             )
         certain = "more than 99.9%" if self.probability > 0.999 else f"{self.probability:.1%}"
         other = "right" if self.likely == "left" else "left"
