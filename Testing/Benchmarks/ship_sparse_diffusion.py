@@ -36,9 +36,12 @@ MOVED_TOLERANCE_MM = 1.0
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("weights", type=Path)
+    parser.add_argument("weights", type=Path, nargs="?", help="last.safetensors of a run")
     parser.add_argument("--cases", type=int, default=24)
     options = parser.parse_args()
+    if options.weights is None:
+        print("nothing shipped: name the weights of a run")
+        return
     weights = open_weights(options.weights, "sparse_diffusion")
     recipe = replace(Recipe.from_json(weights.recipe), threshold=0.5, thin_threshold=0.0)
     network, scores, answers = load_denoiser(weights, recipe, "cpu"), [], []
