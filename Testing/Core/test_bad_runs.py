@@ -195,6 +195,19 @@ def test_what_is_no_image_is_not_asked_for_its_geometry(capsys, tmp_path, pair):
     assert not (tmp_path / "m.png").exists()
 
 
+def test_dicom_without_its_first_bytes_is_called_by_its_name(capsys, tmp_path, pair):
+    stored = Path(pair[1]).read_bytes()
+    for number, begin in enumerate((128, 132)):  # from the mark on, and from the first element on
+        bare = tmp_path / f"{number}.dcm"
+        bare.write_bytes(stored[begin:])
+        assert "without the 132 bytes" in refused(capsys, tmp_path / "out", pair[0], bare)
+    old = pydicom.dcmread(pair[1])
+    old.preamble, old.file_meta = None, pydicom.dataset.FileMetaDataset()  # old archives wrote no group 0002
+    pydicom.dcmwrite(tmp_path / "old.dcm", old, implicit_vr=True, little_endian=True, enforce_file_format=False)
+    assert (tmp_path / "old.dcm").read_bytes()[:2] == b"\x08\0"
+    assert "without the 132 bytes" in refused(capsys, tmp_path / "out", pair[0], tmp_path / "old.dcm")
+
+
 def test_a_file_cut_in_its_first_bytes_is_said_to_be(capsys, tmp_path, pair):
     for length in (134, 200, 900):
         cut = tmp_path / f"{length}.dcm"

@@ -111,3 +111,14 @@ def test_nothing_is_unpickled():
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.Call) and ast.unparse(node.func) in ("torch.load", "pickle.load", "pickle.loads"):
                 assert any(k.arg == "weights_only" and ast.unparse(k.value) == "True" for k in node.keywords), path
+
+
+@pytest.mark.parametrize(
+    "path", sorted((PACKAGE.parents[1] / "Testing" / "Benchmarks").glob("*.py")), ids=lambda p: p.stem
+)
+def test_make_bench_can_call_every_script_without_arguments(path):
+    for call in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(call, ast.Call) and getattr(call.func, "attr", "") == "add_argument":
+            words = {word.arg: getattr(word.value, "value", None) for word in call.keywords}
+            assert call.args[0].value.startswith("-") or words.get("nargs") in ("?", "*"), ast.unparse(call)
+            assert not words.get("required"), ast.unparse(call)

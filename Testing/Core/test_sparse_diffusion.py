@@ -28,10 +28,10 @@ from xradiff.reconstruction.methods.sparse_diffusion.case import hull_values, pr
 from xradiff.reconstruction.methods.sparse_diffusion.config import SparseDiffusionConfig
 from xradiff.reconstruction.methods.sparse_diffusion.connect import connect_parts
 from xradiff.reconstruction.methods.sparse_diffusion.example import SparseExample, conditions_of, conditions_of_case
-from xradiff.reconstruction.methods.sparse_diffusion.features import WALL
+from xradiff.reconstruction.methods.sparse_diffusion.features import MEAN_RADIUS, WALL
 from xradiff.reconstruction.methods.sparse_diffusion.layers import DownSample, SubmanifoldConv, UpSample
 from xradiff.reconstruction.methods.sparse_diffusion.mask_guidance import SHARPNESS, STRENGTH, MaskRays
-from xradiff.reconstruction.methods.sparse_diffusion.method import SparseDiffusion
+from xradiff.reconstruction.methods.sparse_diffusion.method import SparseDiffusion, probabilities_of
 from xradiff.reconstruction.methods.sparse_diffusion.network import SparseDenoiser
 from xradiff.reconstruction.methods.sparse_diffusion.recipe import Recipe
 from xradiff.reconstruction.methods.sparse_diffusion.sampler import noise_levels, sample
@@ -359,6 +359,23 @@ def test_an_answer_that_explains_too_little_is_pushed(drawn, prepared):
     )
     assert (kept < 0.5).all() and rays.explained(torch.logit(pushed), 0.0) > 0.8
     assert (pushed >= 0.5).float().mean() < 0.2  # not by making everything a vessel
+
+
+def test_thin_vessels_count_from_a_threshold_of_their_own(drawn, prepared):
+    recipe = Recipe(threshold=0.6, thin_threshold=0.2)
+    radii = torch.tensor([0.3, 0.6, 0.9, 1.2, 3.0])
+    torch.testing.assert_close(recipe.thresholds(radii), torch.tensor([0.2, 0.2, 0.4, 0.6, 0.6]))
+    torch.testing.assert_close(Recipe(threshold=0.6).thresholds(radii), torch.full((5,), 0.6))
+
+    inputs, config = ReconstructionInputs(drawn.views, 0.5), SparseDiffusionConfig(passes=1, mask_guidance=0)
+    words = {"generator": np.random.default_rng(0), "progress": silent}
+    raw = probabilities_of(random_network(), prepared, inputs, SMALL_SPARSE, config, **words)
+    words["generator"] = np.random.default_rng(0)
+    moved = replace(SMALL_SPARSE, threshold=0.6, thin_threshold=0.2)
+    found = probabilities_of(random_network(), prepared, inputs, moved, config, **words)
+    least = moved.thresholds(torch.from_numpy(prepared.features.shared[:, MEAN_RADIUS, None])).numpy()
+    clear = np.abs(raw - least) > 1e-3
+    assert least.min() < 0.3 and np.array_equal((found >= 0.5)[clear], (raw >= least)[clear])
 
 
 def test_examples_count_every_true_voxel(drawn):

@@ -47,6 +47,8 @@ _KEYWORDS = (
 )  # fmt: skip
 _CURVE_ELEMENTS = (0x0005, 0x0010, 0x0020, 0x0030, 0x0103, 0x0110, 0x0112, 0x0114, 0x3000)
 _CURVES = [0x50000000 + 0x20000 * group + element for group in range(16) for element in _CURVE_ELEMENTS]
+_BARE = (b"DICM", b"\x02\0\0\0UL", b"\x08\0\0\0", b"\x08\0\x05\0", b"\x08\0\x08\0")
+"""First bytes of files that lack the preamble: the mark alone, or elements (0002,0000), (0008,0000), -0005, -0008."""
 _TAGS: list[Any] = [*_KEYWORDS, *_CURVES]
 
 
@@ -82,9 +84,19 @@ class DicomFile:
 
 
 def is_dicom(file: Path) -> bool:
-    """Return whether the file begins as DICOM Part 10 does ("DICM" at byte 128)."""
+    """Return whether the file begins as DICOM Part 10 does ("DICM" at byte 128).
+
+    Raises:
+        InputError: it begins with the elements of DICOM at once, as old archives wrote them.
+    """
     with file.open("rb") as stream:
-        return stream.read(132)[128:] == b"DICM"
+        begin = stream.read(132)
+    if begin.startswith(_BARE):
+        raise InputError(
+            f"{file} is DICOM without the 132 bytes that begin a file (PS3.10); write it again with them, for example "
+            "with dcmconv of DCMTK"
+        )
+    return begin[128:] == b"DICM"
 
 
 def open_dicom(file: Path) -> DicomFile:

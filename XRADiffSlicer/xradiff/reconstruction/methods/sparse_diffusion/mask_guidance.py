@@ -53,9 +53,14 @@ class MaskRays:
             inside.append(torch.from_numpy(known).to(device))
         return cls(torch.stack(rays).to(device), tuple(inside))
 
-    def explained(self, logits: Tensor, least: float) -> float:
-        """Return the share of rays inside the mask with a logit of `least` or more, of the view where it is lowest."""
-        vessel, shares = (logits.reshape(-1) >= least).float(), []
+    def explained(self, logits: Tensor, least: Tensor | float) -> float:
+        """Return the share of rays inside the mask with a logit of `least` or more, of the view where it is lowest.
+
+        Args:
+            logits: (N, 8).
+            least: for all or (N, 1).
+        """
+        vessel, shares = (logits >= least).reshape(-1).float(), []
         for ray, inside in zip(self.ray, self.inside, strict=True):
             found = torch.zeros_like(inside).index_add(0, ray, vessel) > 0
             shares.append((found * inside).sum() / inside.sum().clamp(min=1))

@@ -18,6 +18,7 @@ from .case import EXPLAINED, SparseCase, prepare_case
 from .config import SparseDiffusionConfig
 from .connect import connect_parts
 from .example import conditions_of_case
+from .features import MEAN_RADIUS
 from .mask_guidance import MaskRays
 from .network import SparseDenoiser
 from .recipe import Recipe
@@ -97,7 +98,7 @@ def probabilities_of(
     given = conditions_of_case(case, inputs.side, len(recipe.channels), device)
     rays = MaskRays.of(case.voxels, inputs.views, device) if config.mask_guidance else None
     chance = torch.Generator().manual_seed(int(generator.integers(2**63 - 1)))
-    drawn = []
+    thresholds, drawn = recipe.thresholds(given.shared[:, MEAN_RADIUS, None]), []
     with torch.autocast(device, torch.bfloat16, enabled=_reduced(config.precision, device)):
         for number in range(config.samples):
             noise = torch.randn((len(case.voxels), 8), generator=chance).to(device)
@@ -106,7 +107,7 @@ def probabilities_of(
                 network, given, noise, recipe, steps=config.steps, guidance=config.guidance, passes=config.passes,
                 rays=rays, rounds=config.mask_guidance, least_coverage=config.least_coverage, progress=part,
             )  # fmt: skip
-            drawn.append(_recentred(answer, recipe.threshold).cpu().numpy())
+            drawn.append(_recentred(answer, thresholds).cpu().numpy())
     return np.stack(drawn)
 
 
@@ -119,11 +120,11 @@ def _reduced(precision: str, device: str) -> bool:
     return any(getattr(torch.cpu, name, bool)() for name in MULTIPLIES_BFLOAT16)
 
 
-def _recentred(probability: torch.Tensor, threshold: float) -> torch.Tensor:
-    """Return the probabilities with `threshold` moved to 0.5, linearly on both sides."""
-    below = 0.5 * probability / threshold
-    above = 1 - 0.5 * (1 - probability) / max(1 - threshold, 1e-6)
-    return torch.where(probability < threshold, below, above)
+def _recentred(probability: torch.Tensor, thresholds: torch.Tensor) -> torch.Tensor:
+    """Return the probabilities (N, 8) with `thresholds` (N, 1) moved to 0.5, linearly on both sides."""
+    below = 0.5 * probability / thresholds
+    above = 1 - 0.5 * (1 - probability) / (1 - thresholds).clamp(min=1e-6)
+    return torch.where(probability < thresholds, below, above)
 
 
 def volume_of(

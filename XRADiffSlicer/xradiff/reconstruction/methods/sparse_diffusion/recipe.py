@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from torch import Tensor
+
 from ....checks import check_choice, check_range
 from ....config import config_from
 from ....errors import InputError
@@ -13,6 +15,8 @@ from ....errors import InputError
 __all__ = ["Recipe"]
 
 SIDES = ("both", "left", "right")
+THIN_MM, THICK_MM = 0.6, 1.2
+"""Radii up to which `thin_threshold` holds and from which `threshold` does; linear between."""
 
 
 @dataclass(frozen=True)
@@ -30,6 +34,7 @@ class Recipe:
         learning_rate: of AdamW.
         side: "both", or the one side that it was trained for.
         threshold: probability from which a voxel counts as vessel, chosen on validation cases.
+        thin_threshold: the same where the masks' vessels are thin (see `thresholds`); 0 is `threshold`.
         source: where the weights come from, one sentence.
 
     Raises:
@@ -46,6 +51,7 @@ class Recipe:
     learning_rate: float = 3e-3
     side: str = "both"
     threshold: float = 0.5
+    thin_threshold: float = 0.0
     source: str = ""
 
     def __post_init__(self) -> None:
@@ -65,6 +71,16 @@ class Recipe:
         check_range("learning_rate", self.learning_rate, 0, 1, open_minimum=True)
         check_choice("side", self.side, SIDES)
         check_range("threshold", self.threshold, 0, 1, open_minimum=True)
+        check_range("thin_threshold", self.thin_threshold, 0, 1)
+
+    def thresholds(self, radius_mm: Tensor) -> Tensor:
+        """Return the threshold of voxels where the masks' vessels have such radii (any shape, mm).
+
+        A voxel beside the middle of a thin vessel misses all of it: thin ones are kept where they are less sure.
+        """
+        thick = ((radius_mm - THIN_MM) / (THICK_MM - THIN_MM)).clamp(0, 1)
+        thin = self.thin_threshold or self.threshold
+        return thin + (self.threshold - thin) * thick
 
     def to_json(self) -> dict[str, Any]:
         """Return a JSON-ready dictionary; `from_json` is the way back."""

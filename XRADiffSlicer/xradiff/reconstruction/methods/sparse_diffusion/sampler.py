@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import math
-
 from torch import Tensor, nn
 
 from ....progress import Progress, silent
 from ...samplers import NoiseSchedule, sample_ddim
+from .features import MEAN_RADIUS
 from .mask_guidance import MaskRays
 from .network import Conditions
 from .recipe import Recipe
@@ -58,7 +57,7 @@ def sample(
         progress: told before each step; may raise Cancelled.
     """
     levels, cases = noise_levels(recipe).to(noise.device), len(given.side)
-    vessel_from = math.log(recipe.threshold / max(1 - recipe.threshold, 1e-6))
+    vessel_from = recipe.thresholds(given.shared[:, MEAN_RADIUS, None]).logit(eps=1e-6)
     before: Tensor | None = None
 
     def predict(state: Tensor, times: Tensor) -> Tensor:

@@ -1,0 +1,67 @@
+"""The weights shipped with sparse XRA-Diff, on new generated cases: lumens, CTA-like thickness, noisy masks."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+pytest.importorskip("diffusers")
+
+from xradiff.pipeline import reconstruct
+from xradiff.synthetic.case import CaseOptions, draw_case
+from xradiff.training.truth import TreeTruth
+
+MODEL = Path(__file__).parents[2] / "XRADiffSlicer" / "Resources" / "Models" / "sparse_diffusion_both.safetensors"
+SEED = 2_000_003
+
+
+def dice_of(views, tree, method="sparse_diffusion"):
+    """Dice of a whole reconstruction of exact views with the truth in its grid."""
+    found = reconstruct(views, method, calibrate_mode="off").segmentation
+    true = TreeTruth(tree).voxels(found.grid).indices
+    both = np.isin(*(np.ravel_multi_index(tuple(one.T), found.grid.shape) for one in (true, found.indices))).sum()
+    return 2 * both / (len(true) + len(found.indices))
+
+
+def case_of(side, thickness="lumen"):
+    return draw_case(CaseOptions(side=side, thickness=thickness), SEED, 0)
+
+
+@lru_cache
+def clean(side, thickness="lumen"):
+    case = case_of(side, thickness)
+    return dice_of(case.views, case.subject.tree)
+
+
+def with_islands(view, rng):
+    """A view whose mask has 15 discs of 1 to 4 px radius anywhere."""
+    mask = view.vessel_mask().copy()
+    row, column = np.ogrid[: mask.shape[0], : mask.shape[1]]
+    for _ in range(15):
+        place = rng.integers(20, np.subtract(mask.shape, 20))
+        mask |= (row - place[0]) ** 2 + (column - place[1]) ** 2 <= rng.uniform(1, 4) ** 2
+    return replace(view, mask=mask)
+
+
+def test_the_file_is_small_and_has_its_card():
+    assert MODEL.stat().st_size < 16e6 and MODEL.with_suffix(".md").is_file()
+
+
+@pytest.mark.parametrize(("side", "least"), [("right", 0.8), ("left", 0.65)])
+def test_lumens_are_found_that_the_hull_hides(side, least):
+    case = case_of(side)
+    assert clean(side) > max(least, dice_of(case.views, case.subject.tree, "visual_hull") + 0.3)
+
+
+def test_trees_as_thick_as_cta_labels_are_found_too():
+    assert clean("right", "cta_label") > 0.8
+
+
+def test_islands_of_noise_in_the_masks_become_no_vessels():
+    case, rng = case_of("right"), np.random.default_rng(0)
+    noisy = tuple(with_islands(view, rng) for view in case.views)
+    assert dice_of(noisy, case.subject.tree) > clean("right") - 0.05
