@@ -16,12 +16,12 @@ from pathlib import Path
 import numpy as np
 import torch
 from xradiff.progress import silent
-from xradiff.quantification import cldice, dice
+from xradiff.quantification import cldice, dice, on_common_grid
 from xradiff.reconstruction.interface import ReconstructionInputs
 from xradiff.reconstruction.methods.sparse_diffusion.case import prepare_case
 from xradiff.reconstruction.methods.sparse_diffusion.config import SparseDiffusionConfig
 from xradiff.reconstruction.methods.sparse_diffusion.features import MEAN_RADIUS
-from xradiff.reconstruction.methods.sparse_diffusion.method import load_denoiser, probabilities_of
+from xradiff.reconstruction.methods.sparse_diffusion.method import load_denoiser, probabilities_of, volume_of
 from xradiff.reconstruction.methods.sparse_diffusion.recipe import Recipe
 from xradiff.resources import resource
 from xradiff.training.mixtures import MixedCases
@@ -87,12 +87,8 @@ def dices(answer, voxels, truth) -> list[float]:
 def dice_and_cldice(recipe, answer, case, true) -> float:
     """Return Dice + clDice with the thresholds of `recipe`; `answer` has 0.5 in the place of a threshold."""
     vessel = answer >= recipe.thresholds(torch.from_numpy(case.features.shared[:, MEAN_RADIUS, None])).numpy()
-    found = case.voxels.children()[vessel]
-    low = np.minimum(found.min(axis=0), true.indices.min(axis=0)) - 1
-    masks = np.zeros((2, *(np.maximum(found.max(axis=0), true.indices.max(axis=0)) - low + 2)), dtype=bool)
-    for mask, indices in zip(masks, (found, true.indices), strict=True):
-        mask[tuple((indices - low).T)] = True
-    return float(dice(*masks)) + cldice(*masks).value
+    same = on_common_grid(volume_of(case.voxels, vessel.astype(np.float32)), true)
+    return dice(same.result, same.truth) + cldice(same.result, same.truth).value
 
 
 if __name__ == "__main__":

@@ -10,36 +10,35 @@ mask says that anything is missing.
 from __future__ import annotations
 
 import argparse
+from dataclasses import replace
 
 import numpy as np
 from bench_tools import write_table
 from scipy.ndimage import binary_dilation, distance_transform_edt
+from xradiff.datatypes import VolumeGrid
 from xradiff.geometry import camera_of
 from xradiff.pipeline import reconstruct
 from xradiff.projection import silhouette
-from xradiff.quantification import skeleton
+from xradiff.quantification import on_common_grid, skeleton
 from xradiff.synthetic.case import CaseOptions, draw_case
 from xradiff.training.truth import TreeTruth
 
 SEED = 990_001
 BESIDE_MM = 1.5
+MARGIN = 10
+"""Voxels: more than the largest radius."""
 KINDS = ("beside it", "outside of an image", "covered in every image", "not covered in one image", "in more")
 
 
 def missed(case) -> np.ndarray:
     """Return the number of points of the true skeleton: all of them, then the missed ones of each of KINDS."""
     found = reconstruct(case.views, "sparse_diffusion", calibrate_mode="off")
-    grid = found.segmentation.grid
-    true = TreeTruth(case.subject.tree).voxels(grid)
-    low = np.minimum(true.indices.min(axis=0), found.segmentation.indices.min(axis=0)) - 1
-    high = np.maximum(true.indices.max(axis=0), found.segmentation.indices.max(axis=0)) + 2
-    masks = np.zeros((2, *(high - low)), dtype=bool)
-    for mask, volume in zip(masks, (true, found.segmentation), strict=True):
-        mask[tuple((volume.indices - low).T)] = True
-    places = np.argwhere(skeleton(masks[0]))
-    distance = distance_transform_edt(~masks[1])[tuple(places.T)] * grid.spacing_mm[0]
+    vessels = replace(found.segmentation, values=np.ones_like(found.segmentation.values))
+    same = on_common_grid(vessels, TreeTruth(case.subject.tree).voxels(around(case.subject.tree, vessels.grid)))
+    places = np.argwhere(skeleton(same.truth))
+    distance = distance_transform_edt(~same.result)[tuple(places.T)] * same.grid.spacing_mm[0]
     far = distance > BESIDE_MM
-    unexplained, outside = views_of(found, grid.centres(places[far] + low))
+    unexplained, outside = views_of(found, same.grid.centres(places[far]))
     kinds = [
         ((distance > 0) & ~far).sum(),
         outside.sum(),
@@ -47,6 +46,13 @@ def missed(case) -> np.ndarray:
         ((unexplained > 1) & ~outside).sum(),
     ]
     return np.array([len(places), *kinds])
+
+
+def around(tree, grid) -> VolumeGrid:
+    """Return the voxels of `grid`, moved and grown to hold the whole tree: an image may cut it off."""
+    places = grid.indices(tree.points_lps_mm())
+    low = np.floor(places.min(axis=0)).astype(int) - MARGIN
+    return grid.cropped(low, np.ceil(places.max(axis=0)).astype(int) + MARGIN + 1 - low)
 
 
 def views_of(found, points) -> tuple[np.ndarray, np.ndarray]:
