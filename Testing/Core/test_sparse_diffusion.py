@@ -29,10 +29,11 @@ from xradiff.reconstruction.methods.sparse_diffusion.config import SparseDiffusi
 from xradiff.reconstruction.methods.sparse_diffusion.connect import connect_parts
 from xradiff.reconstruction.methods.sparse_diffusion.example import SparseExample, conditions_of, conditions_of_case
 from xradiff.reconstruction.methods.sparse_diffusion.features import MEAN_RADIUS, WALL
-from xradiff.reconstruction.methods.sparse_diffusion.layers import DownSample, SubmanifoldConv, UpSample
+from xradiff.reconstruction.methods.sparse_diffusion.layers import CaseNorm, DownSample, SubmanifoldConv, UpSample
 from xradiff.reconstruction.methods.sparse_diffusion.mask_guidance import SHARPNESS, STRENGTH, MaskRays
 from xradiff.reconstruction.methods.sparse_diffusion.method import SparseDiffusion, probabilities_of
 from xradiff.reconstruction.methods.sparse_diffusion.network import SparseDenoiser
+from xradiff.reconstruction.methods.sparse_diffusion.rays import HEADS, RayAttention
 from xradiff.reconstruction.methods.sparse_diffusion.recipe import Recipe
 from xradiff.reconstruction.methods.sparse_diffusion.sampler import noise_levels, sample
 from xradiff.reconstruction.methods.sparse_diffusion.tables import joined_indices, tables_of
@@ -113,6 +114,43 @@ def test_down_and_up_are_the_dense_strided_convolutions():
     kernel = up.weight.view(4, 2, 2, 2, 3).permute(0, 4, 1, 2, 3)
     expected = torch.nn.functional.conv_transpose3d(dense(found, coarse, 5), kernel, stride=2)
     torch.testing.assert_close(up(found, tables.levels[0]), expected[(0, slice(None), *indices.T)].T)
+
+
+def test_each_case_is_normalised_by_itself():
+    torch.manual_seed(0)
+    counts = (30, 1, 9)  # one voxel alone has no variance
+    parts = [5 * torch.randn(count, 4) + 2 for count in counts]
+    indices, case = joined_indices([torch.arange(3 * count).view(count, 3) for count in counts], 1)
+    level, norm = tables_of(indices, case, 1).levels[0], CaseNorm(4)
+    torch.nn.init.normal_(norm.weight)
+    torch.nn.init.normal_(norm.bias)
+    expected = [
+        (part - part.mean(0)) / (part.var(0, unbiased=False) + 1e-5).sqrt() * norm.weight + norm.bias for part in parts
+    ]
+    torch.testing.assert_close(norm(torch.cat(parts), level), torch.cat(expected), rtol=1e-5, atol=1e-3)
+
+
+def test_rivals_on_a_ray_are_weighed_by_softmax():
+    torch.manual_seed(0)
+    _, tables = random_lattice(count=6, size=4)
+    rows = torch.randn(6, 16, requires_grad=True)
+    rays = torch.tensor([[0, 0, 3, 3, 3, 1], [5, 2, 5, 2, 2, 5]])  # numbers without a voxel, as in a cropped case
+    attention = RayAttention(16)
+    torch.nn.init.normal_(attention.out.weight)
+    given = attention.norm(rows, tables.levels[0])
+    score, value = attention.score(given), attention.value(given).view(6, HEADS, -1)
+    expected = torch.zeros(6, 16 + 2 * HEADS)
+    for ray in rays:
+        for voxel in range(6):
+            same = (ray == ray[voxel]).nonzero().flatten()
+            share = score[same].softmax(0)
+            mean = (share[:, :, None] * value[same]).sum(0).flatten()
+            own = (score[voxel] - score[same].logsumexp(0)).exp()
+            expected[voxel] += torch.cat([mean, own, score[same].logsumexp(0)]) / len(rays)
+    found = attention(rows, rays, torch.ones(2, 6), tables.levels[0])
+    torch.testing.assert_close(found, rows + attention.out(expected))
+    (gradient,) = torch.autograd.grad(found.square().sum(), rows)
+    assert gradient.isfinite().all()
 
 
 def test_out_of_memory_on_a_gpu_takes_smaller_chunks(monkeypatch):

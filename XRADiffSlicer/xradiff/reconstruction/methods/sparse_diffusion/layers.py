@@ -119,18 +119,12 @@ class CaseNorm(nn.Module):
 
     def forward(self, rows: Tensor, level: Level) -> Tensor:
         """Return the rows, normalised case by case."""
-        rows = rows.float()
-        centred = rows - _case_mean(rows, level)
-        size = (_case_mean(centred.square(), level) + 1e-5).rsqrt()
-        return centred * size * self.weight + self.bias
+        parts = torch.split(rows.float(), list(level.counts))
+        return torch.cat([self._normalised(part) for part in parts]) if len(parts) > 1 else self._normalised(parts[0])
 
-
-def _case_mean(rows: Tensor, level: Level) -> Tensor:
-    """Return at each row the mean over the rows of its case; one row where there is one case."""
-    if len(level.counts) == 1:
-        return rows.mean(0, keepdim=True)
-    means = torch.stack([part.mean(0) for part in torch.split(rows, list(level.counts))])
-    return means.index_select(0, level.case)
+    def _normalised(self, rows: Tensor) -> Tensor:
+        """Return one case's rows, by the statistics over its own rows alone: batch normalisation of one case."""
+        return torch.batch_norm(rows, self.weight, self.bias, None, None, True, 0.0, 1e-5, rows.is_cuda)
 
 
 class DownSample(nn.Module):

@@ -12,6 +12,8 @@ __all__ = ["RayAttention"]
 
 HEADS = 8
 LARGEST_SCORE = 12.0
+LEAST_TOTAL = 1e-9
+"""Less than one voxel's weight: only numbers of rays that no voxel has (a cropped case) are raised to it."""
 
 
 class RayAttention(nn.Module):
@@ -44,7 +46,8 @@ class RayAttention(nn.Module):
         count = int(ray.max()) + 1
         weighed = (weight[:, :, None] * value.view(len(value), HEADS, -1)).flatten(1)
         summed = weight.new_zeros(count, HEADS + value.shape[1]).index_add(0, ray, torch.cat([weight, weighed], dim=1))
-        back = summed.index_select(0, ray)
-        total = back[:, :HEADS]
-        mean = back[:, HEADS:].view(len(value), HEADS, -1) / total[:, :, None]
-        return torch.cat([mean.flatten(1), weight / total, total.log()], dim=1)
+        total = summed[:, :HEADS].clamp(min=LEAST_TOTAL)
+        mean = (summed[:, HEADS:].view(count, HEADS, -1) / total[:, :, None]).flatten(1)
+        told = torch.cat([mean, 1 / total, total.log()], dim=1).index_select(0, ray)
+        mean, inverse, log = torch.split(told, [value.shape[1], HEADS, HEADS], dim=1)
+        return torch.cat([mean, weight * inverse, log], dim=1)
