@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from xradiff import pipeline
 from xradiff.datatypes import VolumeGrid
 from xradiff.errors import InputError, MissingDependencyError
 from xradiff.progress import silent
@@ -21,6 +22,8 @@ from xradiff.reconstruction.methods.unet3d.method import Unet3d
 from xradiff.reconstruction.methods.unet3d.network import VesselUNet3D
 from xradiff.reconstruction.methods.unet3d.recipe import Recipe
 from xradiff.reconstruction.methods.unet3d.training import Unet3dTraining
+from xradiff.replay import replay
+from xradiff.views import read_view
 from xradiff.weights import save_weights
 
 sys.path.append(str(Path(__file__).parent))
@@ -165,7 +168,7 @@ def test_reconstruction_is_the_networks_answer_in_patient_space(views, tmp_path,
     assert result.volume.values.min() >= LEAST
     np.testing.assert_allclose(result.volume.values, expected[tuple(result.volume.indices.T)], atol=1e-6)
     assert (dense >= 0.5).sum() == (expected >= 0.5).sum()
-    assert any("unet3d_both.safetensors" in note for note in result.notes)
+    assert result.weights.path == tmp_path / "unet3d_both.safetensors"
     assert any("voxels of 3 mm; 1 mm is not used" in warning for warning in result.warnings)
 
 
@@ -178,6 +181,25 @@ def test_missing_and_wrong_weights_are_told(views, tmp_path, monkeypatch):
     save_weights(path, {"a": torch.zeros(1)}, "unet3d", SMALL_UNET.to_json())
     with pytest.raises(InputError, match="does not fit the network"):
         reconstruct(views, weights=str(path))
+
+
+def test_a_repetition_with_other_weights_says_so(views, write_view, tmp_path, monkeypatch):
+    monkeypatch.setenv("XRADIFF_WEIGHTS", str(tmp_path))
+    first = write_unet3d(tmp_path)
+    given = [read_view(*write_view(view, f"view{number}")) for number, view in enumerate(views)]
+    found = pipeline.reconstruct(given, "unet3d")
+    assert found.provenance["weights"] == {"unet3d_both.safetensors": first.sha256}
+    assert found.notes[-1].startswith(f"Weights: unet3d_both.safetensors, SHA-256 {first.sha256[:12]}.")
+    pipeline.save(found, tmp_path / "out", report=False)
+    run = tmp_path / "out" / "run.json"
+    assert replay(run).warnings == found.warnings
+    second = write_unet3d(tmp_path, seed=1)
+    told = f"used the weights unet3d_both.safetensors (SHA-256 {first.sha256[:12]}), this repetition"
+    assert told in replay(run).warnings[0] and second.sha256[:12] in replay(run).warnings[0]
+    record = json.loads(run.read_text())
+    del record["provenance"]["weights"]  # a run of an older version
+    run.write_text(json.dumps(record))
+    assert replay(run).warnings == found.warnings
 
 
 def test_weights_that_give_no_numbers_are_refused(views, tmp_path):

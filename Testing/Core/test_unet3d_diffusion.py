@@ -620,17 +620,17 @@ def test_the_side_chooses_the_weights(weights, sphere_views):
     write_believer(weights, "unet3d_diffusion_left", source="The left one.")
     write_believer(weights, "mine", source="Mine.")
     views = sphere_views(SPHERE, 8.0)
-    assert any("The left one." in note for note in reconstruct(views, side="left", steps=1).notes)
-    assert any("Mine." in note for note in reconstruct(views, weights="mine", steps=1).notes)
+    assert reconstruct(views, side="left", steps=1).weights.recipe["source"] == "The left one."
+    assert reconstruct(views, weights="mine", steps=1).weights.recipe["source"] == "Mine."
     path = str(weights / "mine.safetensors")
-    assert any("Mine." in note for note in reconstruct(views, weights=path, steps=1).notes)
+    assert reconstruct(views, weights=path, steps=1).weights.recipe["source"] == "Mine."
     with pytest.raises(MissingDependencyError, match=r"unet3d_diffusion_both.*zenodo") as caught:
         reconstruct(views, side="right")
     assert caught.value.exit_code == 3
     with pytest.raises(InputError, match="has weights for the left tree, and the side is not known"):
         reconstruct(views, side="auto")
     write_believer(weights, source="For both.")
-    assert any("For both." in note for note in reconstruct(views, side="right", steps=1).notes)
+    assert reconstruct(views, side="right", steps=1).weights.recipe["source"] == "For both."
 
 
 def test_samples_are_averaged_and_their_spread_is_told(weights, sphere_views):

@@ -24,11 +24,13 @@ from .postprocess import PostprocessConfig, postprocess, surface_field
 from .progress import Progress, silent, stage
 from .provenance import Stopwatch, describe_view, machine, now, versions
 from .quantification import ReprojectionFit, VolumeSummary, reprojection_fit, shares_with_counterpart, summarise
+from .reconstruction.chosen_weights import weights_notes
 from .reconstruction.interface import ReconstructionInputs, check_separation
 from .reconstruction.registry import chosen_method, config_class, load_method
 from .reconstruction.segment_of_interest import MarkedPoints, VesselOfInterest, restrict_to_vessel
 from .reconstruction.spec import MethodSpec
 from .surface import surface_of
+from .weights import WeightsFile
 
 __all__ = ["Reconstruction", "reconstruct", "save"]
 
@@ -154,11 +156,13 @@ def reconstruct(
         warnings=_told(told, calibration.warnings, result.warnings, _poor_fits(fits, seen, calibration.tolerance_mm)),
         method=spec,
         settings=asked | _replayable(config, postprocessing, given, landmarks) | _recorded(found, segment_of_interest),
-        provenance=_provenance(watch, chosen, seed),
+        provenance=_provenance(watch, chosen, seed, result.weights),
         uncertainty=result.uncertainty,
         side=found,
         segment=segment,
-        notes=_told(calibration.notes, [vessel.note for vessel in segment], result.notes),
+        notes=_told(
+            calibration.notes, [vessel.note for vessel in segment], weights_notes(result.weights), result.notes
+        ),
     )
 
 
@@ -224,13 +228,14 @@ def _replayable(
     }
 
 
-def _provenance(watch: Stopwatch, device: Device, seed: int) -> dict[str, Any]:
+def _provenance(watch: Stopwatch, device: Device, seed: int, weights: WeightsFile | None) -> dict[str, Any]:
     return {
         "date": now(),
         "times_s": watch.seconds,
         "device": f"{device.name} ({device.reason})",
         "machine": machine(),
         "seed": seed,
+        "weights": {weights.path.name: weights.sha256} if weights else {},
         "versions": versions(),
     }
 

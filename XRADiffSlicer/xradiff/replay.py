@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,8 @@ __all__ = ["replay"]
 
 def replay(run_file: str | Path, progress: Progress = silent) -> Reconstruction:
     """Return the reconstruction that `run_file` (a run.json) describes, computed again.
+
+    A warning says so where the weights are not those of the run: then the result may differ.
 
     Raises:
         InputError: not a run.json, or an input file is missing or has changed since.
@@ -41,9 +44,19 @@ def replay(run_file: str | Path, progress: Progress = silent) -> Reconstruction:
             "seed": given["seed"],
         }
         method = run["method"]["name"]
+        weights = dict(run["provenance"].get("weights") or {})
     except (UnicodeDecodeError, json.JSONDecodeError, RecursionError, KeyError, TypeError, AttributeError) as error:
         raise InputError(f"not a run.json that can be replayed: {file} ({error!r})") from None
-    return reconstruct(views, method, **options, progress=progress)
+    result = reconstruct(views, method, **options, progress=progress)
+    return replace(result, warnings=(*_other_weights(weights, result.provenance["weights"]), *result.warnings))
+
+
+def _other_weights(then: dict[str, str], now: dict[str, str]) -> tuple[str, ...]:
+    """Return a sentence where a run used other weights (name -> SHA-256) than its repetition; older runs name none."""
+    if not then or sorted(then.values()) == sorted(now.values()):
+        return ()
+    old, new = (" and ".join(f"{n} (SHA-256 {digest[:12]})" for n, digest in each.items()) for each in (then, now))
+    return (f"The run used the weights {old}, this repetition {new}: the result may differ.",)
 
 
 def _view(entry: dict[str, Any]) -> AngiogramView:

@@ -7,7 +7,7 @@ from pathlib import Path
 from ..weights import WeightsFile, find_sided_weights, find_weights
 from .spec import MethodSpec
 
-__all__ = ["voxel_warnings", "weights_note", "weights_path"]
+__all__ = ["voxel_warnings", "weights_notes", "weights_path"]
 
 
 def weights_path(spec: MethodSpec, name: str, side: str) -> Path:
@@ -26,9 +26,12 @@ def weights_path(spec: MethodSpec, name: str, side: str) -> Path:
     return find_sided_weights(spec.name, side, how)
 
 
-def weights_note(weights: WeightsFile) -> str:
-    """Return which weights were used and where they come from."""
-    return f"Weights: {weights.path.name}, SHA-256 {weights.sha256[:12]}. {weights.recipe.get('source', '')}".rstrip()
+def weights_notes(weights: WeightsFile | None) -> tuple[str, ...]:
+    """Return a sentence on which weights were used and where they come from; nothing where there are none."""
+    if weights is None:
+        return ()
+    source = weights.recipe.get("source", "")
+    return (f"Weights: {weights.path.name}, SHA-256 {weights.sha256[:12]}. {source}".rstrip(),)
 
 
 def voxel_warnings(used_mm: float, wanted_mm: float) -> tuple[str, ...]:

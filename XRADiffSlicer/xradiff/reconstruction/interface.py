@@ -13,6 +13,7 @@ from ..datatypes import AngiogramView, SparseVolume
 from ..errors import InputError
 from ..geometry import camera_of, view_separation_deg
 from ..progress import Progress
+from ..weights import WeightsFile
 
 __all__ = [
     "ReconstructionInputs",
@@ -54,12 +55,14 @@ class ReconstructionResult:
         uncertainty: standard deviation of the probability over several samples, at the voxels of `volume`; None where
             the method has none.
         warnings: what the user should look at or mind, one sentence each.
+        weights: the file of weights that was used; None where the method has none.
     """
 
     volume: SparseVolume
     notes: tuple[str, ...] = ()
     uncertainty: SparseVolume | None = None
     warnings: tuple[str, ...] = ()
+    weights: WeightsFile | None = None
 
 
 class ReconstructionMethod(Protocol):

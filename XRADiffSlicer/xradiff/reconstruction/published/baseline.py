@@ -17,7 +17,7 @@ from ...datatypes import AngiogramView, SparseVolume
 from ...errors import InputError
 from ...progress import Progress
 from ...weights import WeightsFile
-from ..chosen_weights import voxel_warnings, weights_note
+from ..chosen_weights import voxel_warnings
 from ..cube_networks import load_network
 from ..interface import ReconstructionInputs, ReconstructionResult
 from . import PUBLISHED_EDGE_MM, PUBLISHED_SIZE
@@ -114,7 +114,7 @@ def reconstruct_published(
     volume = published_answer(inputs.views, filled, inputs.device)
     progress(1.0, "done")
     warnings = (*warnings, *voxel_warnings(recipe.spacing_mm, inputs.spacing_mm), OTHER_ROTATION)
-    return ReconstructionResult(volume, (weights_note(weights), GREATEST), warnings=warnings)
+    return ReconstructionResult(volume, (GREATEST,), warnings=warnings, weights=weights)
 
 
 def published_answer(views: Sequence[AngiogramView], network: nn.Module, device: str) -> SparseVolume:

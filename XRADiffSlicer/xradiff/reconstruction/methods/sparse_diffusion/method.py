@@ -10,7 +10,7 @@ from ....datatypes import SparseVolume
 from ....errors import InputError
 from ....progress import Progress, stage
 from ....weights import WeightsFile, open_weights
-from ...chosen_weights import voxel_warnings, weights_note, weights_path
+from ...chosen_weights import voxel_warnings, weights_path
 from ...cube_networks import load_network
 from ...interface import ReconstructionInputs, ReconstructionResult, check_separation
 from .active import ActiveVoxels
@@ -67,7 +67,7 @@ class SparseDiffusion:
         uncertainty = None if spread is None else volume_of(case.voxels, spread, mean >= LEAST)
         allowed = [f"The masks may disagree by {tolerance_mm:.2g} mm (tolerance_mm)."] if tolerance_mm else []
         warnings += (*voxel_warnings(recipe.spacing_mm, inputs.spacing_mm), *_contradictions(case, inputs))
-        return ReconstructionResult(volume, (weights_note(weights), *allowed), uncertainty, warnings)
+        return ReconstructionResult(volume, tuple(allowed), uncertainty, warnings, weights)
 
 
 def load_denoiser(weights: WeightsFile, recipe: Recipe, device: str) -> SparseDenoiser:

@@ -8,7 +8,7 @@ import torch
 from ....progress import Progress
 from ....weights import open_weights
 from ...backprojection import backprojection_cube
-from ...chosen_weights import voxel_warnings, weights_note, weights_path
+from ...chosen_weights import voxel_warnings, weights_path
 from ...cube_networks import answer_on, load_network
 from ...interface import ReconstructionInputs, ReconstructionResult, check_separation
 from ...published.baseline import is_published, reconstruct_published
@@ -53,4 +53,4 @@ class Unet3d:
         volume = answer_on(cube, network, inputs.device)
         progress(1.0, "done")
         warnings += voxel_warnings(recipe.spacing_mm, inputs.spacing_mm)
-        return ReconstructionResult(volume, (weights_note(weights),), warnings=warnings)
+        return ReconstructionResult(volume, warnings=warnings, weights=weights)

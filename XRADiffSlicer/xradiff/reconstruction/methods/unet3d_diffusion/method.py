@@ -11,7 +11,7 @@ from ....datatypes import SparseVolume
 from ....memory import check_memory
 from ....progress import Progress, stage
 from ....weights import WeightsFile, open_weights, read_tensors
-from ...chosen_weights import voxel_warnings, weights_note, weights_path
+from ...chosen_weights import voxel_warnings, weights_path
 from ...interface import ReconstructionInputs, ReconstructionResult, check_separation
 from ...published.threshold import probabilities
 from .conditions import network_inputs
@@ -54,8 +54,7 @@ class Unet3dDiffusion:
         maps = np.stack([np.flip(probabilities(one, chosen.quantile), given.flipped) for one in samples])
         volume = SparseVolume.from_dense(maps.mean(axis=0), given.grid)
         warnings += (*given.warnings, *voxel_warnings(recipe.spacing_mm, inputs.spacing_mm))
-        notes = (weights_note(weights), *_agreement(maps))
-        return ReconstructionResult(volume, notes, _uncertainty(maps, volume), warnings)
+        return ReconstructionResult(volume, _agreement(maps), _uncertainty(maps, volume), warnings, weights)
 
 
 def _uncertainty(maps: NDArray[np.float32], volume: SparseVolume) -> SparseVolume | None:
