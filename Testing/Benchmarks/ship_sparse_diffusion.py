@@ -18,10 +18,11 @@ import torch
 from xradiff.progress import silent
 from xradiff.quantification import cldice, dice, on_common_grid
 from xradiff.reconstruction.interface import ReconstructionInputs
+from xradiff.reconstruction.methods.sparse_diffusion.answers import probabilities_of
 from xradiff.reconstruction.methods.sparse_diffusion.case import prepare_case
 from xradiff.reconstruction.methods.sparse_diffusion.config import SparseDiffusionConfig
 from xradiff.reconstruction.methods.sparse_diffusion.features import MEAN_RADIUS
-from xradiff.reconstruction.methods.sparse_diffusion.method import load_denoiser, probabilities_of, volume_of
+from xradiff.reconstruction.methods.sparse_diffusion.method import load_denoiser, volume_of
 from xradiff.reconstruction.methods.sparse_diffusion.recipe import Recipe
 from xradiff.resources import resource
 from xradiff.training.mixtures import MixedCases
@@ -48,7 +49,8 @@ def main() -> None:
     mixture = MixedCases("broad", SEED, options.cases)
     for number in range(options.cases):
         views, truth = mixture.case(number)
-        case = prepare_case(views, recipe.spacing_mm, MOVED_TOLERANCE_MM if mixture.kind(number).aligned else 0.0)
+        tolerance_mm = MOVED_TOLERANCE_MM if mixture.kind(number).aligned else 0.0
+        case = prepare_case(views, recipe.spacing_mm, tolerance_mm, also_moved=True)
         answer = probabilities_of(
             network, case, ReconstructionInputs(views, 0.5), recipe, SparseDiffusionConfig(),
             generator=np.random.default_rng(0), progress=silent,

@@ -18,22 +18,28 @@ from xradiff.postprocess.components import component_labels
 from xradiff.progress import silent
 from xradiff.quantification import cldice, dice
 from xradiff.reconstruction.interface import ReconstructionInputs
+from xradiff.reconstruction.methods.sparse_diffusion.answers import probabilities_of
 from xradiff.reconstruction.methods.sparse_diffusion.case import SparseCase, prepare_case
 from xradiff.reconstruction.methods.sparse_diffusion.config import SparseDiffusionConfig
 from xradiff.reconstruction.methods.sparse_diffusion.connect import connect_parts
-from xradiff.reconstruction.methods.sparse_diffusion.method import load_denoiser, probabilities_of, volume_of
+from xradiff.reconstruction.methods.sparse_diffusion.method import load_denoiser, volume_of
 from xradiff.reconstruction.methods.sparse_diffusion.recipe import Recipe
 from xradiff.synthetic.case import CaseOptions, draw_case
 from xradiff.synthetic.tubes import occupancy, tubes_of
 from xradiff.weights import find_weights, open_weights
 
 SEED = 990_001
-PLAIN = SparseDiffusionConfig(steps=1, passes=3, samples=1, guidance=1.0, mask_guidance=0, connect_mm=0.0)
+PLAIN = SparseDiffusionConfig(
+    steps=1, passes=3, moved_passes=0, samples=1, guidance=1.0, mask_guidance=0, connect_mm=0.0
+)
 SETTINGS = {
     "1 step of 3 passes": PLAIN,
     "1 pass": replace(PLAIN, passes=1),
     "2 passes": replace(PLAIN, passes=2),
     "6 passes": replace(PLAIN, passes=6),
+    "1 pass, 1 on moved blocks": replace(PLAIN, passes=1, moved_passes=1),
+    "2 passes, 1 on moved blocks": replace(PLAIN, passes=2, moved_passes=1),
+    "2 passes, 2 on moved blocks": replace(PLAIN, passes=2, moved_passes=2),
     "3 steps of 1 pass": replace(PLAIN, steps=3, passes=1),
     "10 steps of 1 pass": replace(PLAIN, steps=10, passes=1),
     "3 steps of 1 pass, 4 samples": replace(PLAIN, steps=3, passes=1, samples=4),
@@ -86,7 +92,7 @@ def main() -> None:
     for side in ("left", "right"):
         for number in range(options.cases):
             drawn = draw_case(CaseOptions(side=side), SEED, number)
-            case = prepare_case(drawn.views, recipe.spacing_mm)
+            case = prepare_case(drawn.views, recipe.spacing_mm, also_moved=True)
             truth = occupancy(tubes_of(drawn.subject.tree), case.voxels.fine)
             for name, (config, change, told) in todo.items():
                 inputs = ReconstructionInputs(drawn.views, 0.5, side if told == "as it is" else "auto")

@@ -11,7 +11,7 @@ import psutil
 from bench_tools import measure, write_table
 
 SEED, CASES = 990_001, 3
-STAGES = ("masks and blocks", "network, 3 passes", "network, 4 steps of 3 passes", "whole method")
+STAGES = ("masks and blocks", "network, 2 passes and 1 moved", "network, 4 steps of them", "whole method")
 
 
 def stage(name: str, side: str):
@@ -19,20 +19,17 @@ def stage(name: str, side: str):
     import numpy as np
     from xradiff.progress import silent
     from xradiff.reconstruction.interface import ReconstructionInputs
+    from xradiff.reconstruction.methods.sparse_diffusion.answers import probabilities_of
     from xradiff.reconstruction.methods.sparse_diffusion.case import prepare_case
     from xradiff.reconstruction.methods.sparse_diffusion.config import SparseDiffusionConfig
-    from xradiff.reconstruction.methods.sparse_diffusion.method import (
-        SparseDiffusion,
-        load_denoiser,
-        probabilities_of,
-    )
+    from xradiff.reconstruction.methods.sparse_diffusion.method import SparseDiffusion, load_denoiser
     from xradiff.reconstruction.methods.sparse_diffusion.recipe import Recipe
     from xradiff.synthetic.case import CaseOptions, draw_case
     from xradiff.weights import find_weights, open_weights
 
     views = [draw_case(CaseOptions(side=side), SEED, number).views for number in range(CASES)]
     if name == "masks and blocks":
-        return lambda: [prepare_case(each, 0.5) for each in views]
+        return lambda: [prepare_case(each, 0.5, also_moved=True) for each in views]
     inputs = [ReconstructionInputs(each, 0.5, side) for each in views]
     if name == "whole method":
         method = SparseDiffusion()
@@ -42,8 +39,9 @@ def stage(name: str, side: str):
         ]
     weights = open_weights(find_weights("sparse_diffusion_both", "train some"), "sparse_diffusion")
     recipe = Recipe.from_json(weights.recipe)
-    network, cases = load_denoiser(weights, recipe, "cpu"), [prepare_case(each, 0.5) for each in views]
-    config = SparseDiffusionConfig(steps=4 if "4" in name else 1)
+    network = load_denoiser(weights, recipe, "cpu")
+    cases = [prepare_case(each, 0.5, also_moved=True) for each in views]
+    config = SparseDiffusionConfig(steps=4 if "4 steps" in name else 1)
     return lambda: [
         probabilities_of(
             network, case, one, recipe, config, generator=np.random.default_rng(0), progress=silent

@@ -24,6 +24,7 @@ from xradiff.quantification import dice
 from xradiff.reconstruction import registry
 from xradiff.reconstruction.interface import ReconstructionInputs
 from xradiff.reconstruction.methods.sparse_diffusion import layers, training
+from xradiff.reconstruction.methods.sparse_diffusion.answers import places_of, probabilities_of
 from xradiff.reconstruction.methods.sparse_diffusion.case import hull_values, prepare_case
 from xradiff.reconstruction.methods.sparse_diffusion.config import SparseDiffusionConfig
 from xradiff.reconstruction.methods.sparse_diffusion.connect import connect_parts
@@ -31,7 +32,7 @@ from xradiff.reconstruction.methods.sparse_diffusion.example import SparseExampl
 from xradiff.reconstruction.methods.sparse_diffusion.features import MEAN_RADIUS, WALL
 from xradiff.reconstruction.methods.sparse_diffusion.layers import CaseNorm, DownSample, SubmanifoldConv, UpSample
 from xradiff.reconstruction.methods.sparse_diffusion.mask_guidance import SHARPNESS, STRENGTH, MaskRays
-from xradiff.reconstruction.methods.sparse_diffusion.method import SparseDiffusion, probabilities_of
+from xradiff.reconstruction.methods.sparse_diffusion.method import SparseDiffusion
 from xradiff.reconstruction.methods.sparse_diffusion.network import SparseDenoiser
 from xradiff.reconstruction.methods.sparse_diffusion.rays import HEADS, RayAttention
 from xradiff.reconstruction.methods.sparse_diffusion.recipe import Recipe
@@ -414,6 +415,66 @@ def test_thin_vessels_count_from_a_threshold_of_their_own(drawn, prepared):
     least = moved.thresholds(torch.from_numpy(prepared.features.shared[:, MEAN_RADIUS, None])).numpy()
     clear = np.abs(raw - least) > 1e-3
     assert least.min() < 0.3 and np.array_equal((found >= 0.5)[clear], (raw >= least)[clear])
+
+
+def test_moved_blocks_hold_the_same_voxels(drawn):
+    case = prepare_case(drawn.views, 0.5, also_moved=True)
+    first, moved = case.voxels, case.moved.voxels
+    np.testing.assert_allclose(np.subtract(moved.fine.origin_lps_mm, first.fine.origin_lps_mm), -0.5)
+    for wanted, among in ((first, moved), (moved, first)):
+        places = places_of(wanted, among)
+        there, here = (voxels.children_lps_mm().reshape(-1, 3) for voxels in (among, wanted))
+        np.testing.assert_allclose(there[places[places >= 0]], here[places >= 0], atol=1e-3)
+        known = {tuple(point) for point in np.rint(2 * (there - first.fine.origin_lps_mm)).astype(int)}
+        missing = np.rint(2 * (here[places < 0] - first.fine.origin_lps_mm)).astype(int)
+        assert len(missing) and not any(tuple(point) in known for point in missing)
+    hull = backproject_masks([MaskCone.of(v.vessel_mask(), camera_of(v)) for v in drawn.views], first.fine, 0.0)
+    allowed = hull.indices[hull.values >= 0.5]  # both grids hold all that the masks allow
+    everything = np.ravel_multi_index(tuple(allowed.T), first.fine.shape)
+    children = np.ravel_multi_index(tuple(first.children().reshape(-1, 3).T), first.fine.shape)
+    places = dict(zip(children.tolist(), places_of(first, moved).tolist(), strict=True))
+    assert all(places[voxel] >= 0 for voxel in everything.tolist())
+
+
+def test_the_answer_is_the_mean_over_both_grids(drawn):
+    case = prepare_case(drawn.views, 0.5, also_moved=True)
+    first, moved = len(case.voxels), len(case.moved.voxels)
+    shown, inputs = [], ReconstructionInputs(drawn.views, 0.5)
+
+    class TwoMinds(torch.nn.Module):
+        """Answers a number that rises with x in the patient, and otherwise on the moved blocks."""
+
+        def forward(self, noisy, level, told, before=None):
+            shown.append((len(noisy), before))
+            voxels = case.voxels if len(noisy) == first else case.moved.voxels
+            x = torch.from_numpy(voxels.children_lps_mm()[..., 0]) / 20
+            return x if voxels is case.voxels else -x + 1
+
+    assert first != moved
+    words = {"generator": np.random.default_rng(0), "progress": silent}
+    config = SparseDiffusionConfig(passes=2, moved_passes=2, mask_guidance=0, least_coverage=0)
+    found = probabilities_of(TwoMinds(), case, inputs, Recipe(), config, **words)[0]
+    assert [count for count, _ in shown] == [first, first, moved, moved]
+    x = torch.from_numpy(case.voxels.children_lps_mm()[..., 0]) / 20
+    there = torch.from_numpy(places_of(case.voxels, case.moved.voxels) >= 0).view_as(x)
+    expected = torch.where(there, (x.sigmoid() + (1 - x).sigmoid()) / 2, x.sigmoid())
+    np.testing.assert_allclose(found, expected.numpy(), atol=1e-5)
+    x = torch.from_numpy(case.moved.voxels.children_lps_mm()[..., 0]) / 20
+    there = torch.from_numpy(places_of(case.moved.voxels, case.voxels) >= 0).view_as(x)
+    expected = torch.where(there, 2 * x.sigmoid() - 1, torch.tensor(-1.0))  # no vessel where the first had no block
+    torch.testing.assert_close(shown[2][1], expected, atol=1e-4, rtol=0)
+
+    shown.clear()
+    probabilities_of(TwoMinds(), case, inputs, Recipe(), replace(config, mask_guidance=3, moved_passes=1), **words)
+    rays = MaskRays.of(case.voxels, drawn.views, "cpu")
+    x = torch.from_numpy(case.voxels.children_lps_mm()[..., 0]) / 20
+    pushed = (2 * rays.pushed(x, 3).sigmoid() - 1).reshape(-1)
+    places = torch.from_numpy(places_of(case.moved.voxels, case.voxels))
+    torch.testing.assert_close(shown[2][1].reshape(-1)[places >= 0], pushed[places[places >= 0]], atol=1e-3, rtol=0)
+
+    shown.clear()
+    probabilities_of(TwoMinds(), case, inputs, Recipe(), replace(config, moved_passes=0), **words)
+    assert [count for count, _ in shown] == [first, first]
 
 
 def test_examples_count_every_true_voxel(drawn):

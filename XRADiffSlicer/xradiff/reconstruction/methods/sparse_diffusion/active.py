@@ -70,6 +70,8 @@ def active_voxels(
     spacing_mm: float,
     tolerance_mm: float,
     progress: Progress = silent,
+    *,
+    moved: bool = False,
 ) -> ActiveVoxels:
     """Return the blocks that hold a voxel of `spacing_mm` whose centre all masks allow.
 
@@ -79,12 +81,16 @@ def active_voxels(
         spacing_mm: voxel of the result; the blocks are twice as wide.
         tolerance_mm: how far outside a mask a voxel may project, at its depth.
         progress: may raise Cancelled.
+        moved: whether the blocks lie a voxel of `spacing_mm` lower on every axis; the voxels of both coincide.
 
     Raises:
         InputError: the views see no common space, no voxel is allowed, or there are too many for the memory.
     """
     block_mm = BLOCK * spacing_mm
     grid = grid_around(views, block_mm, tolerance_mm + block_mm)
+    if moved:
+        lower = tuple(place - spacing_mm for place in grid.origin_lps_mm)
+        grid = VolumeGrid(tuple(count + 1 for count in grid.shape), grid.spacing_mm, lower)  # type: ignore[arg-type]
     # a child's centre lies half a child's diagonal from the block's; `backproject_masks` itself keeps what
     # lies up to half a block outside, which is a little more
     hull = backproject_masks(cones, grid, tolerance_mm, progress)

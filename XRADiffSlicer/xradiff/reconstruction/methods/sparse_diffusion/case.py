@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,16 +30,23 @@ class SparseCase:
         features: what the views tell of them.
         tolerance_mm: that the voxels were chosen with.
         explained: share of each view's mask that they cover.
+        moved: the same case on blocks moved by a voxel, where that was asked for.
     """
 
     voxels: ActiveVoxels
     features: VoxelFeatures
     tolerance_mm: float
     explained: tuple[float, ...]
+    moved: SparseCase | None = None
 
 
 def prepare_case(
-    views: Sequence[AngiogramView], spacing_mm: float, tolerance_mm: float = 0.0, progress: Progress = silent
+    views: Sequence[AngiogramView],
+    spacing_mm: float,
+    tolerance_mm: float = 0.0,
+    progress: Progress = silent,
+    *,
+    also_moved: bool = False,
 ) -> SparseCase:
     """Return the case of two or more views with masks.
 
@@ -48,15 +55,35 @@ def prepare_case(
         spacing_mm: voxel of the result.
         tolerance_mm: by how much the masks may disagree.
         progress: may raise Cancelled.
+        also_moved: whether to prepare it on blocks moved by a voxel too.
 
     Raises:
         InputError: an empty mask, views that do not belong together, or masks that allow too much.
     """
     progress(0.0, "measuring the vessels in the masks")
     maps = [vessel_maps(view) for view in views]
+    middle = 0.6 if also_moved else 1.0
+    case = _on_blocks(views, maps, spacing_mm, tolerance_mm, stage(progress, 0.2, middle), moved=False)
+    if not also_moved:
+        return case
+    return replace(
+        case, moved=_on_blocks(views, maps, spacing_mm, tolerance_mm, stage(progress, middle, 1.0), moved=True)
+    )
+
+
+def _on_blocks(
+    views: Sequence[AngiogramView],
+    maps: Sequence[VesselMaps],
+    spacing_mm: float,
+    tolerance_mm: float,
+    progress: Progress,
+    *,
+    moved: bool,
+) -> SparseCase:
+    """Return the case on blocks that lie as they are, or moved by a voxel."""
     cones = [each.cone for each in maps]
-    voxels = active_voxels(views, cones, spacing_mm, tolerance_mm, stage(progress, 0.4, 0.8))
-    progress(0.8, "what the views tell of each voxel")
+    voxels = active_voxels(views, cones, spacing_mm, tolerance_mm, stage(progress, 0.0, 0.7), moved=moved)
+    progress(0.7, "what the views tell of each voxel")
     explained = tuple(_explained(voxels, each) for each in maps)
     return SparseCase(voxels, voxel_features(maps, voxels, tolerance_mm), tolerance_mm, explained)
 

@@ -21,9 +21,16 @@ class SparseDiffusionConfig:
     )
     steps: int = setting(1, "Number n of denoising steps.", minimum=1, maximum=1000)
     passes: int = setting(
-        3,
+        2,
         "How often the network is asked at each step, each time shown its answer before.",
         minimum=1,
+        maximum=20,
+    )
+    moved_passes: int = setting(
+        1,
+        "How often it is then asked on blocks moved by a voxel, at first shown the answer before; the mean of both "
+        "answers is taken. 0 is never.",
+        minimum=0,
         maximum=20,
     )
     samples: int = setting(1, "Number of samples that are drawn and averaged.", minimum=1, maximum=64, basic=True)

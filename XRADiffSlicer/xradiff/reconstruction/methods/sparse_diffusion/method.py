@@ -14,23 +14,18 @@ from ...chosen_weights import voxel_warnings, weights_path
 from ...cube_networks import load_network
 from ...interface import ReconstructionInputs, ReconstructionResult, check_separation
 from .active import ActiveVoxels
+from .answers import probabilities_of
 from .case import EXPLAINED, SparseCase, prepare_case
 from .config import SparseDiffusionConfig
 from .connect import connect_parts
-from .example import conditions_of_case
-from .features import MEAN_RADIUS
-from .mask_guidance import MaskRays
 from .network import SparseDenoiser
 from .recipe import Recipe
-from .sampler import sample
 from .spec import SPEC
 
-__all__ = ["SparseDiffusion", "load_denoiser", "probabilities_of", "volume_of"]
+__all__ = ["SparseDiffusion", "load_denoiser", "volume_of"]
 
 LEAST = 0.02
 """Probabilities below this are left out of the result."""
-MULTIPLIES_BFLOAT16 = ("_is_amx_tile_supported", "_is_avx512_bf16_supported")
-"""What torch.cpu says of processors that multiply such matrices faster than those of float32."""
 
 
 class SparseDiffusion:
@@ -54,7 +49,8 @@ class SparseDiffusion:
         weights = open_weights(weights_path(SPEC, config.weights, inputs.side), SPEC.name)
         recipe = Recipe.from_json(weights.recipe)
         tolerance_mm = inputs.tolerance_mm if config.tolerance is None else config.tolerance
-        case = prepare_case(inputs.views, recipe.spacing_mm, tolerance_mm, stage(progress, 0.0, 0.3))
+        part, twice = stage(progress, 0.0, 0.3), config.moved_passes > 0
+        case = prepare_case(inputs.views, recipe.spacing_mm, tolerance_mm, part, also_moved=twice)
         progress(0.3, "loading the network")
         network = load_denoiser(weights, recipe, inputs.device)
         samples = probabilities_of(
@@ -81,50 +77,6 @@ def load_denoiser(weights: WeightsFile, recipe: Recipe, device: str) -> SparseDe
     network = load_network(empty, weights).to(device)
     assert isinstance(network, SparseDenoiser)
     return network
-
-
-def probabilities_of(
-    network: SparseDenoiser,
-    case: SparseCase,
-    inputs: ReconstructionInputs,
-    recipe: Recipe,
-    config: SparseDiffusionConfig,
-    *,
-    generator: np.random.Generator,
-    progress: Progress,
-) -> NDArray[np.float32]:
-    """Return the samples (S, N, 8): probability of each child of each active voxel."""
-    device = inputs.device
-    given = conditions_of_case(case, inputs.side, len(recipe.channels), device)
-    rays = MaskRays.of(case.voxels, inputs.views, device) if config.mask_guidance else None
-    chance = torch.Generator().manual_seed(int(generator.integers(2**63 - 1)))
-    thresholds, drawn = recipe.thresholds(given.shared[:, MEAN_RADIUS, None]), []
-    with torch.autocast(device, torch.bfloat16, enabled=_reduced(config.precision, device)):
-        for number in range(config.samples):
-            noise = torch.randn((len(case.voxels), 8), generator=chance).to(device)
-            part = stage(progress, number / config.samples, (number + 1) / config.samples)
-            answer = sample(
-                network, given, noise, recipe, steps=config.steps, guidance=config.guidance, passes=config.passes,
-                rays=rays, rounds=config.mask_guidance, least_coverage=config.least_coverage, progress=part,
-            )  # fmt: skip
-            drawn.append(_recentred(answer, thresholds).cpu().numpy())
-    return np.stack(drawn)
-
-
-def _reduced(precision: str, device: str) -> bool:
-    """Whether to multiply in bfloat16."""
-    if precision != "auto":
-        return precision == "bfloat16"
-    if device != "cpu":
-        return True
-    return any(getattr(torch.cpu, name, bool)() for name in MULTIPLIES_BFLOAT16)
-
-
-def _recentred(probability: torch.Tensor, thresholds: torch.Tensor) -> torch.Tensor:
-    """Return the probabilities (N, 8) with `thresholds` (N, 1) moved to 0.5, linearly on both sides."""
-    below = 0.5 * probability / thresholds
-    above = 1 - 0.5 * (1 - probability) / (1 - thresholds).clamp(min=1e-6)
-    return torch.where(probability < thresholds, below, above)
 
 
 def volume_of(

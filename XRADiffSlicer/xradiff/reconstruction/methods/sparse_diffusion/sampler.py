@@ -37,6 +37,7 @@ def sample(
     rays: MaskRays | None = None,
     rounds: int = 0,
     least_coverage: float = 0.0,
+    before: Tensor | None = None,
     progress: Progress = silent,
 ) -> Tensor:
     """Return probabilities (N, 8) after `steps` DDIM steps from `noise` (N, 8).
@@ -54,11 +55,11 @@ def sample(
         rounds: how often it is pushed.
         least_coverage: share of the rays inside each mask that the last answer of a step has to explain; where it does
             not, it is pushed too.
+        before: (N, 8) an answer, -1 to 1, that the network is shown at first.
         progress: told before each step; may raise Cancelled.
     """
     levels, cases = noise_levels(recipe).to(noise.device), len(given.side)
     vessel_from = recipe.thresholds(given.shared[:, MEAN_RADIUS, None]).logit(eps=1e-6)
-    before: Tensor | None = None
 
     def predict(state: Tensor, times: Tensor) -> Tensor:
         nonlocal before

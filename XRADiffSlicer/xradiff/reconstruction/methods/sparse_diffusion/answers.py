@@ -1,0 +1,172 @@
+"""What the network answers for a case: on its blocks, then on the same blocks moved by a voxel, and the mean of both.
+
+What is said of a voxel depends a little on where the block around it begins. Asked again on moved blocks, and shown
+what it said before, the network errs elsewhere: the mean errs less.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from ....progress import Progress, stage
+from ...interface import ReconstructionInputs
+from .active import BLOCK, ActiveVoxels
+from .case import SparseCase
+from .config import SparseDiffusionConfig
+from .example import conditions_of_case
+from .features import MEAN_RADIUS
+from .mask_guidance import MaskRays
+from .network import Conditions, SparseDenoiser
+from .recipe import Recipe
+from .sampler import sample
+
+__all__ = ["places_of", "probabilities_of"]
+
+MULTIPLIES_BFLOAT16 = ("_is_amx_tile_supported", "_is_avx512_bf16_supported")
+"""What torch.cpu says of processors that multiply such matrices faster than those of float32."""
+SURE = 1e-6
+
+
+def probabilities_of(
+    network: SparseDenoiser,
+    case: SparseCase,
+    inputs: ReconstructionInputs,
+    recipe: Recipe,
+    config: SparseDiffusionConfig,
+    *,
+    generator: np.random.Generator,
+    progress: Progress,
+) -> NDArray[np.float32]:
+    """Return the samples (S, N, 8): probability of each child of each active voxel.
+
+    The moved blocks are asked where the case was prepared on them and `config.moved_passes` is not 0.
+    """
+    asked = _Asked(network, inputs, recipe, config, torch.Generator().manual_seed(int(generator.integers(2**63 - 1))))
+    first, drawn = _Grid.of(case, asked), []
+    moved = _Moved.of(case, case.moved, asked) if case.moved is not None and config.moved_passes else None
+    with torch.autocast(inputs.device, torch.bfloat16, enabled=_reduced(config.precision, inputs.device)):
+        for number in range(config.samples):
+            part = stage(progress, number / config.samples, (number + 1) / config.samples)
+            answer = first.answer(asked, config.steps, config.passes, part if moved is None else stage(part, 0.0, 0.6))
+            found = _recentred(answer, first.thresholds)
+            if moved is not None:
+                found = (found + moved.answer(asked, first.shown(asked, answer), found, stage(part, 0.6, 1.0))) / 2
+            drawn.append(found.cpu().numpy())
+    return np.stack(drawn)
+
+
+@dataclass(frozen=True, eq=False)
+class _Asked:
+    """Who is asked, of what, how, and all chance."""
+
+    network: SparseDenoiser
+    inputs: ReconstructionInputs
+    recipe: Recipe
+    config: SparseDiffusionConfig
+    chance: torch.Generator
+
+
+@dataclass(frozen=True, eq=False)
+class _Grid:
+    """A case on one grid of blocks, ready for the network."""
+
+    given: Conditions
+    rays: MaskRays | None
+    thresholds: Tensor  # (N, 1)
+
+    @classmethod
+    def of(cls, case: SparseCase, asked: _Asked) -> _Grid:
+        inputs, recipe = asked.inputs, asked.recipe
+        given = conditions_of_case(case, inputs.side, len(recipe.channels), inputs.device)
+        rays = MaskRays.of(case.voxels, inputs.views, inputs.device) if asked.config.mask_guidance else None
+        return cls(given, rays, recipe.thresholds(given.shared[:, MEAN_RADIUS, None]))
+
+    def answer(
+        self, asked: _Asked, steps: int, passes: int, progress: Progress, before: Tensor | None = None
+    ) -> Tensor:
+        """Return probabilities (N, 8)."""
+        config = asked.config
+        noise = torch.randn((len(self.thresholds), 8), generator=asked.chance).to(asked.inputs.device)
+        return sample(
+            asked.network, self.given, noise, asked.recipe, steps=steps, guidance=config.guidance, passes=passes,
+            rays=self.rays, rounds=config.mask_guidance, least_coverage=config.least_coverage, before=before,
+            progress=progress,
+        )  # fmt: skip
+
+    def shown(self, asked: _Asked, answer: Tensor) -> Tensor:
+        """Return (N, 8), -1 to 1, what the network is shown of an answer next: it, pushed towards the masks."""
+        if self.rays is None:
+            return 2 * answer - 1
+        return 2 * self.rays.pushed(answer.logit(eps=SURE), asked.config.mask_guidance).sigmoid() - 1
+
+
+@dataclass(frozen=True, eq=False)
+class _Moved:
+    """The moved blocks, and where their voxels are among those of the others."""
+
+    grid: _Grid
+    here: Tensor  # (M * 8,) place of each of its voxels among those of the first grid; -1 where it is not there
+    there: Tensor  # (N * 8,) the other way round
+
+    @classmethod
+    def of(cls, case: SparseCase, moved: SparseCase, asked: _Asked) -> _Moved:
+        tables = places_of(moved.voxels, case.voxels), places_of(case.voxels, moved.voxels)
+        here, there = (torch.from_numpy(table).to(asked.inputs.device) for table in tables)
+        return cls(_Grid.of(moved, asked), here, there)
+
+    def answer(self, asked: _Asked, shown: Tensor, found: Tensor, progress: Progress) -> Tensor:
+        """Return probabilities (N, 8) at the voxels of the first grid; `found` where the moved one has no block.
+
+        Args:
+            asked: who, of what, how.
+            shown: (N, 8) what the network is shown at first.
+            found: (N, 8) the first grid's probabilities.
+            progress: may raise Cancelled.
+        """
+        before = _taken(shown, self.here, torch.full_like(self.here, -1, dtype=shown.dtype)).view(-1, 8)
+        answer = self.grid.answer(asked, 1, asked.config.moved_passes, progress, before)
+        return _taken(_recentred(answer, self.grid.thresholds), self.there, found.reshape(-1)).view_as(found)
+
+
+def places_of(wanted: ActiveVoxels, among: ActiveVoxels) -> NDArray[np.int64]:
+    """Return (M * 8,) where each child of `wanted` is among the children (N * 8) of `among`; -1 where it is not.
+
+    The fine grids of both have one spacing and coincide.
+    """
+    grid = among.fine
+    move = np.subtract(wanted.fine.origin_lps_mm, grid.origin_lps_mm) / grid.spacing_mm[0]
+    indices = wanted.children().reshape(-1, 3) + np.rint(move).astype(np.int32)
+    rows = np.full(among.grid.shape, -1, dtype=np.int64)
+    rows[tuple(among.indices.T)] = np.arange(len(among))
+    inside = ((indices >= 0) & (indices < grid.shape)).all(axis=1)
+    blocks, child = np.divmod(indices[inside], BLOCK)
+    row = rows[tuple(blocks.T)]
+    places = np.full(len(indices), -1, dtype=np.int64)
+    places[inside] = np.where(row < 0, -1, row * BLOCK**3 + np.ravel_multi_index(tuple(child.T), (BLOCK,) * 3))
+    return places
+
+
+def _taken(values: Tensor, places: Tensor, otherwise: Tensor) -> Tensor:
+    """Return `values` (any shape) at `places`, `otherwise` where a place is -1; both flat."""
+    return torch.where(places < 0, otherwise, values.reshape(-1).index_select(0, places.clamp(min=0)))
+
+
+def _reduced(precision: str, device: str) -> bool:
+    """Whether to multiply in bfloat16."""
+    if precision != "auto":
+        return precision == "bfloat16"
+    if device != "cpu":
+        return True
+    return any(getattr(torch.cpu, name, bool)() for name in MULTIPLIES_BFLOAT16)
+
+
+def _recentred(probability: Tensor, thresholds: Tensor) -> Tensor:
+    """Return the probabilities (N, 8) with `thresholds` (N, 1) moved to 0.5, linearly on both sides."""
+    below = 0.5 * probability / thresholds
+    above = 1 - 0.5 * (1 - probability) / (1 - thresholds).clamp(min=SURE)
+    return torch.where(probability < thresholds, below, above)
