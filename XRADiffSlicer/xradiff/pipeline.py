@@ -160,9 +160,7 @@ def reconstruct(
         uncertainty=result.uncertainty,
         side=found,
         segment=segment,
-        notes=_told(
-            calibration.notes, [vessel.note for vessel in segment], weights_notes(result.weights), result.notes
-        ),
+        notes=_told(calibration.notes, [one.note for one in segment], weights_notes(result.weights), result.notes),
     )
 
 
