@@ -19,7 +19,7 @@ from xradiff.errors import InputError
 from xradiff.geometry import camera_of
 from xradiff.geometry.camera import camera_from
 from xradiff.progress import silent
-from xradiff.projection import MaskCone, backproject_masks
+from xradiff.projection import MaskCone, backproject_masks, signed_distance_px
 from xradiff.quantification import dice
 from xradiff.reconstruction import registry
 from xradiff.reconstruction.interface import ReconstructionInputs
@@ -28,6 +28,7 @@ from xradiff.reconstruction.methods.sparse_diffusion.answers import places_of, p
 from xradiff.reconstruction.methods.sparse_diffusion.case import hull_values, prepare_case
 from xradiff.reconstruction.methods.sparse_diffusion.config import SparseDiffusionConfig
 from xradiff.reconstruction.methods.sparse_diffusion.connect import connect_parts
+from xradiff.reconstruction.methods.sparse_diffusion.edges import averaged_along
 from xradiff.reconstruction.methods.sparse_diffusion.example import SparseExample, conditions_of, conditions_of_case
 from xradiff.reconstruction.methods.sparse_diffusion.features import MEAN_RADIUS, WALL
 from xradiff.reconstruction.methods.sparse_diffusion.layers import CaseNorm, DownSample, SubmanifoldConv, UpSample
@@ -228,6 +229,41 @@ def test_the_calibre_wavers_less_along_a_vessel_than_the_radius():
     millimetres = maps.camera.pixel_size_mm(750.0)
     calibre, radius = maps.calibre_px[inside] * millimetres, maps.radius_px[inside] * millimetres
     assert calibre.std() < 0.5 * radius.std() and calibre.mean() == pytest.approx(1.5, abs=0.15)
+
+
+def slanted_band(degrees: float, half_width_px: float = 2.6) -> tuple[np.ndarray, np.ndarray]:
+    """Return the mask of a straight vessel and the true distances of its pixels' centres to the edge, in px."""
+    rows, columns = np.mgrid[-60:61, -60:61].astype(np.float32)
+    angle = np.deg2rad(degrees)
+    distance = np.abs(rows * np.cos(angle) - columns * np.sin(angle) + 0.3) - half_width_px
+    return distance < 0, distance
+
+
+def along_band(degrees: float) -> np.ndarray:
+    angle = np.deg2rad(degrees)
+    return np.broadcast_to(np.array([np.sin(angle), np.cos(angle)], dtype=np.float32), (121, 121, 2))
+
+
+@pytest.mark.parametrize("degrees", [7.0, 20.0, 33.0, 61.0])
+def test_edges_averaged_along_a_vessel_are_finer_than_a_pixel_and_leave_its_width(degrees):
+    mask, true = slanted_band(degrees)
+    stairs = signed_distance_px(mask)
+    fine = averaged_along(stairs, along_band(degrees), np.ones(mask.shape, dtype=np.float32), 2.0)
+    near = np.abs(true) < 1.5
+    near[:12] = near[-12:] = near[:, :12] = near[:, -12:] = False
+    assert (fine - true)[near].std() < 0.65 * (stairs - true)[near].std()
+    assert abs((fine - true)[near].mean()) < 0.05
+    assert np.array_equal(fine[stairs > 6.5], stairs[stairs > 6.5])  # far away nothing changes
+
+
+def test_edges_stay_where_no_direction_is_clear_and_do_not_depend_on_its_sign():
+    mask, _ = slanted_band(20.0)
+    stairs, along = signed_distance_px(mask), along_band(20.0)
+    assert np.array_equal(averaged_along(stairs, along, np.full(mask.shape, 0.2, dtype=np.float32), 2.0), stairs)
+    signs = np.random.default_rng(0).choice([-1, 1], mask.shape)[..., None].astype(np.float32)
+    clear = np.ones(mask.shape, dtype=np.float32)
+    one, other = (averaged_along(stairs, tangent, clear, 2.0) for tangent in (along, along * signs))
+    assert np.allclose(one, other, atol=1e-4) and not np.array_equal(one, stairs)
 
 
 def test_edge_distance_and_tangent_of_a_mask():

@@ -116,7 +116,7 @@ def _epipolar_angle(a: Camera, b: Camera, points: Array) -> Array:
 
 def _seen(maps: VesselMaps, points: Array, children: Array, block_mm: float) -> _Seen:
     camera = maps.camera
-    distance = maps.cone.distance_mm(children.reshape(-1, 3)).reshape(-1, 8)
+    distance = maps.edge.distance_mm(children.reshape(-1, 3)).reshape(-1, 8)
     pixels, depth = camera.project(points), camera.depth(points)
     size = camera.pixel_size_mm(depth)
     nearest = np.clip(np.rint(pixels), 0, np.subtract(camera.shape, 1)).astype(np.int64)
@@ -125,7 +125,7 @@ def _seen(maps: VesselMaps, points: Array, children: Array, block_mm: float) -> 
         np.clip(each[place] * size, 0, LARGEST_RADIUS_MM).astype(np.float32)
         for each in (maps.radius_px, maps.calibre_px)
     )
-    offset = np.clip(calibre + maps.cone.distance_mm(points), 0, FARTHEST_MM)
+    offset = np.clip(calibre + maps.edge.distance_mm(points), 0, FARTHEST_MM)
     ray = points - camera.source
     ray /= np.linalg.norm(ray, axis=1, keepdims=True)
     width = max(block_mm / float(camera.pixel_size_mm(-camera.source @ camera.d)), 1.0)

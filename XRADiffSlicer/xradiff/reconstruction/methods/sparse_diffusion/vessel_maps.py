@@ -11,6 +11,7 @@ from scipy import ndimage
 from ....datatypes import AngiogramView
 from ....geometry import Camera, camera_of
 from ....projection import MaskCone
+from .edges import averaged_along
 
 __all__ = ["VesselMaps", "vessel_maps"]
 
@@ -21,8 +22,10 @@ MARGIN_MM = 6.0
 LEAST_CLARITY = 0.01
 SMOOTHING_MM = 0.25
 DIRECTION_MM = 0.6
+ALONG_MM = 0.4
 CALIBRE_MM = 1.0
-"""Standard deviations at the isocentre: of the distance's smoothing, of direction's and calibre's neighbourhood."""
+"""Standard deviations at the isocentre: of the distance's smoothing, of the neighbourhood of the direction, of the
+averaging along vessels, and of the neighbourhood of the calibre."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,6 +34,7 @@ class VesselMaps:
 
     Attributes:
         cone: signed distance to the mask's edge in px, and the camera.
+        edge: the same with edges finer than a pixel.
         radius_px: (rows, columns) radius of the vessel that is nearest.
         calibre_px: the same as a mean along the vessel, finer than a pixel; crossings count little.
         inward: (rows, columns, 2) towards the middle line (row, column), not a unit vector.
@@ -39,6 +43,7 @@ class VesselMaps:
     """
 
     cone: MaskCone
+    edge: MaskCone
     radius_px: NDArray[np.float32]
     calibre_px: NDArray[np.float32]
     inward: NDArray[np.float32]
@@ -66,9 +71,12 @@ def vessel_maps(view: AngiogramView) -> VesselMaps:
     smooth = ndimage.gaussian_filter(distance, max(SMOOTHING_MM / pixel_mm, 0.5), mode="nearest")
     down, right = np.gradient(smooth)
     tangent, clarity = _directions(down, right, max(DIRECTION_MM / pixel_mm, 1.0))
+    distance = averaged_along(distance, tangent, clarity, ALONG_MM / pixel_mm)
+    edge = cone.distance_px.copy()
+    edge[box] = distance
     radius, calibre = _radii(distance, np.hypot(down, right), clarity, CALIBRE_MM / pixel_mm)
     found = (radius, calibre, -np.stack([down, right], axis=-1), tangent, clarity)
-    return VesselMaps(cone, *(_outwards(each, box, camera.shape) for each in found))
+    return VesselMaps(cone, MaskCone(camera, edge), *(_outwards(each, box, camera.shape) for each in found))
 
 
 def _outwards(values: NDArray[np.float32], box: tuple[slice, ...], shape: tuple[int, int]) -> NDArray[np.float32]:
