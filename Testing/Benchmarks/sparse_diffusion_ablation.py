@@ -122,8 +122,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--steps", type=int, default=200)
     parser.add_argument("--cases", type=int, default=6, help="of each side, to test")
+    parser.add_argument("--weights", default="sparse_diffusion_both", help="to begin with (default: the shipped ones)")
     options = parser.parse_args()
-    weights = open_weights(find_weights("sparse_diffusion_both", "train some"), "sparse_diffusion")
+    weights = open_weights(find_weights(options.weights, "train some"), "sparse_diffusion")
     settings = Recipe.from_json(weights.recipe).to_json() | {"learning_rate": LEARNING_RATE}
     tensors = read_tensors(weights, {name: tuple(shape) for name, shape in weights.shapes.items()})
     maker = training.SparseTraining.from_settings(settings).example

@@ -33,6 +33,12 @@ PLAIN = SparseDiffusionConfig(
     steps=1, passes=3, moved_passes=0, samples=1, guidance=1.0, mask_guidance=0, connect_mm=0.0
 )
 SETTINGS = {
+    "by default": SparseDiffusionConfig(),
+    "by default, mask guidance 0": SparseDiffusionConfig(mask_guidance=0),
+    "by default, least_coverage 0": SparseDiffusionConfig(least_coverage=0.0),
+    "by default, least_coverage 1": SparseDiffusionConfig(least_coverage=1.0),
+    "by default, float32": SparseDiffusionConfig(precision="float32"),
+    "by default, 4 samples": SparseDiffusionConfig(samples=4, steps=2),
     "1 step of 3 passes": PLAIN,
     "1 pass": replace(PLAIN, passes=1),
     "2 passes": replace(PLAIN, passes=2),
@@ -104,7 +110,8 @@ def main() -> None:
     rows = [[name, *cells(by_side)] for name, by_side in scores.items()]
     columns = ["", *(f"{side} {what}" for side in ("left", "right") for what in ("Dice", "clDice", "components"))]
     title = f"Sparse diffusion: settings and inputs, {options.cases} cases a side, exact masks"
-    write_table("sparse_diffusion_settings", title, columns, rows, "Means, after the default postprocessing.")
+    script = f"sparse_diffusion_settings.py --cases {options.cases}"
+    write_table("sparse_diffusion_settings", title, columns, rows, "Means, after the default postprocessing.", script)
 
 
 def score(found: SparseVolume, truth: SparseVolume) -> tuple[float, ...]:

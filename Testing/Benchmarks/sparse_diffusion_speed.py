@@ -11,7 +11,10 @@ import psutil
 from bench_tools import measure, write_table
 
 SEED, CASES = 990_001, 3
-STAGES = ("masks and blocks", "network, 2 passes and 1 moved", "network, 4 steps of them", "whole method")
+STAGES = (
+    "masks and blocks", "network, 2 passes and 1 moved", "network, 4 steps of them", "whole method, tolerance of 1 mm",
+    "whole method, float32", "whole method",
+)  # fmt: skip
 
 
 def stage(name: str, side: str):
@@ -31,11 +34,13 @@ def stage(name: str, side: str):
     if name == "masks and blocks":
         return lambda: [prepare_case(each, 0.5, also_moved=True) for each in views]
     inputs = [ReconstructionInputs(each, 0.5, side) for each in views]
-    if name == "whole method":
+    if name.startswith("whole method"):
         method = SparseDiffusion()
+        settings = SparseDiffusionConfig(
+            tolerance_mm="1" if "tolerance" in name else "auto", precision="float32" if "float32" in name else "auto"
+        )
         return lambda: [
-            method.reconstruct(one, SparseDiffusionConfig(), generator=np.random.default_rng(0), progress=silent)
-            for one in inputs
+            method.reconstruct(one, settings, generator=np.random.default_rng(0), progress=silent) for one in inputs
         ]
     weights = open_weights(find_weights("sparse_diffusion_both", "train some"), "sparse_diffusion")
     recipe = Recipe.from_json(weights.recipe)

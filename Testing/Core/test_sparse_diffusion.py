@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from scipy.ndimage import rotate
 
 sys.path.append(str(Path(__file__).parent))
 pytest.importorskip("diffusers")
@@ -23,11 +24,12 @@ from xradiff.projection import MaskCone, backproject_masks, signed_distance_px
 from xradiff.quantification import dice
 from xradiff.reconstruction import registry
 from xradiff.reconstruction.interface import ReconstructionInputs
-from xradiff.reconstruction.methods.sparse_diffusion import layers, training
+from xradiff.reconstruction.methods.sparse_diffusion import layers, method, training
 from xradiff.reconstruction.methods.sparse_diffusion.answers import places_of, probabilities_of
 from xradiff.reconstruction.methods.sparse_diffusion.case import hull_values, prepare_case
 from xradiff.reconstruction.methods.sparse_diffusion.config import SparseDiffusionConfig
 from xradiff.reconstruction.methods.sparse_diffusion.connect import connect_parts
+from xradiff.reconstruction.methods.sparse_diffusion.contradictions import contradictions
 from xradiff.reconstruction.methods.sparse_diffusion.edges import averaged_along
 from xradiff.reconstruction.methods.sparse_diffusion.example import SparseExample, conditions_of, conditions_of_case
 from xradiff.reconstruction.methods.sparse_diffusion.features import MEAN_RADIUS, WALL
@@ -566,15 +568,59 @@ def test_tampered_and_foreign_weights_are_refused(tmp_path, drawn):
         reconstruct(drawn.views, tmp_path)
 
 
+def three_views():
+    pose = Acquisition(0.0, -25.0, 1060.0, 750.0, (0.6, 0.6))
+    return tube_views(np.linspace(-25, 25, 80)[:, None] * np.array([0.2, 0.3, 1.0]), 1.5, (*POSES, pose))
+
+
 def test_a_view_that_contradicts_the_others_is_named(tmp_path):
     write_sparse_diffusion(tmp_path)
-    pose = Acquisition(0.0, -25.0, 1060.0, 750.0, (0.6, 0.6))
-    views = tube_views(np.linspace(-25, 25, 80)[:, None] * np.array([0.2, 0.3, 1.0]), 1.5, (*POSES, pose))
+    views = three_views()
     longer = views[2].mask.copy()
     longer[20:236, 60:64] = True  # a vessel that no other view shows
     notes = reconstruct((*views[:2], views[2].with_mask(longer)), tmp_path).warnings
     assert any(note.startswith("view 2 contradicts the others") for note in notes)
-    assert not any("contradicts" in note for note in reconstruct(views, tmp_path).warnings)
+    assert not any("contradict" in note for note in reconstruct(views, tmp_path).warnings)
+
+
+@pytest.mark.parametrize("wrong", [0, 1, 2])
+def test_the_view_without_which_the_others_agree_is_named(wrong):
+    """A turned mask leaves little of the others' masks explained too: its own need not be explained least."""
+    views = list(three_views())
+    views[wrong] = views[wrong].with_mask(rotate(views[wrong].mask.astype(np.uint8), 25, reshape=False, order=0) > 0)
+    case = prepare_case(views, 0.5)
+    (told,) = contradictions(case, views)
+    assert told.startswith(f"view {wrong} contradicts the others: without it the others explain at least")
+    assert contradictions(prepare_case(three_views(), 0.5), three_views()) == ()
+
+
+def test_of_two_views_both_are_named():
+    views = three_views()[:2]
+    longer = views[1].mask.copy()
+    longer[20:236, 60:64] = True
+    views = (views[0], views[1].with_mask(longer))
+    (told,) = contradictions(prepare_case(views, 0.5), views)
+    assert told.startswith("view 0 and view 1 contradict each other")
+
+
+@pytest.mark.parametrize(
+    "error", [torch.OutOfMemoryError("CUDA out of memory"), RuntimeError("DefaultCPUAllocator: can't allocate memory")]
+)
+def test_too_little_memory_anywhere_in_the_network_is_said_in_one_line(tmp_path, drawn, monkeypatch, error):
+    write_sparse_diffusion(tmp_path)
+
+    def full(*_):
+        raise error
+
+    monkeypatch.setattr(RayAttention, "_view", full)
+    with pytest.raises(InputError, match=r"^too little memory on cpu for \d+ blocks; close other programs$"):
+        reconstruct(drawn.views, tmp_path)
+
+
+def test_masks_that_allow_more_than_a_tree_are_warned_of(tmp_path, drawn, monkeypatch):
+    write_sparse_diffusion(tmp_path)
+    monkeypatch.setattr(method, "MANY", 100)
+    assert any("more than those of a coronary tree do" in note for note in reconstruct(drawn.views, tmp_path).warnings)
 
 
 def test_masks_that_allow_too_much_are_refused(tmp_path):
@@ -646,7 +692,8 @@ def test_mask_guidance_is_the_gradient(drawn, prepared):
 
 def test_samples_give_an_uncertainty(tmp_path, drawn):
     write_sparse_diffusion(tmp_path)
-    result = reconstruct(drawn.views, tmp_path, samples=3, steps=2)
+    result = reconstruct(drawn.views, tmp_path, samples=3)
     assert result.uncertainty is not None and (result.uncertainty.values >= 0).all()
+    assert any("3 samples were drawn in 2 steps each" in note for note in result.notes)
     np.testing.assert_array_equal(result.uncertainty.indices, result.volume.indices)
     assert reconstruct(drawn.views, tmp_path).uncertainty is None

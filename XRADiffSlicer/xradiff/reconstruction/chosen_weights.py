@@ -17,7 +17,8 @@ def weights_path(spec: MethodSpec, name: str, side: str) -> Path:
         InputError: a path that is no file, or an unknown side where there are weights of single sides alone.
         MissingDependencyError: not on this computer.
     """
-    how = f"train some with: python -m xradiff train {spec.name} --generate 4000 --out DIR, and copy best.safetensors"
+    how = "those that are shipped lie in the extension's Resources/Models: install it again; or "
+    how += f"train some with: python -m xradiff train {spec.name} --generate 4000 --out DIR, and copy best.safetensors"
     if spec.published_weights:
         convert = f"python -m xradiff.reconstruction.methods.{spec.name}.convert CHECKPOINT --side SIDE"
         how += f"; or convert those of XRA-Diff's authors ({spec.published_weights}) with: {convert}"

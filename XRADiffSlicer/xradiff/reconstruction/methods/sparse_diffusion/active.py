@@ -16,8 +16,8 @@ from ....projection import MaskCone, backproject_masks
 
 __all__ = ["BLOCK", "ActiveVoxels", "active_voxels"]
 
-MOST = 500_000
-"""More blocks than that are no vessels (a left tree has 60,000), and would take gigabytes."""
+MOST = 250_000
+"""More blocks than that are no vessels, and would take more than 2 GB."""
 BLOCK = 2
 """Result voxels along an edge of an active voxel."""
 

@@ -6,6 +6,7 @@ what it said before, the network errs elsewhere: the mean errs less.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -23,7 +24,7 @@ from .features import MEAN_RADIUS
 from .mask_guidance import MaskRays
 from .network import Conditions, SparseDenoiser
 from .recipe import Recipe
-from .sampler import sample
+from .sampler import sample, unheard
 
 __all__ = ["places_of", "probabilities_of"]
 
@@ -41,12 +42,15 @@ def probabilities_of(
     *,
     generator: np.random.Generator,
     progress: Progress,
+    filled: Callable[[float], None] = unheard,
 ) -> NDArray[np.float32]:
     """Return the samples (S, N, 8): probability of each child of each active voxel.
 
-    The moved blocks are asked where the case was prepared on them and `config.moved_passes` is not 0.
+    The moved blocks are asked where the case was prepared on them and `config.moved_passes` is not 0. `filled` is told
+    the explained share of a mask where that was less than `config.least_coverage` and the likeliest voxels were added.
     """
-    asked = _Asked(network, inputs, recipe, config, torch.Generator().manual_seed(int(generator.integers(2**63 - 1))))
+    chance = torch.Generator().manual_seed(int(generator.integers(2**63 - 1)))
+    asked = _Asked(network, inputs, recipe, config, chance, filled)
     first, drawn = _Grid.of(case, asked), []
     moved = _Moved.of(case, case.moved, asked) if case.moved is not None and config.moved_passes else None
     with torch.autocast(inputs.device, torch.bfloat16, enabled=_reduced(config.precision, inputs.device)):
@@ -69,6 +73,7 @@ class _Asked:
     recipe: Recipe
     config: SparseDiffusionConfig
     chance: torch.Generator
+    filled: Callable[[float], None]
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,7 +100,7 @@ class _Grid:
         return sample(
             asked.network, self.given, noise, asked.recipe, steps=steps, guidance=config.guidance, passes=passes,
             rays=self.rays, rounds=config.mask_guidance, least_coverage=config.least_coverage, before=before,
-            progress=progress,
+            filled=asked.filled, progress=progress,
         )  # fmt: skip
 
     def shown(self, asked: _Asked, answer: Tensor) -> Tensor:
@@ -161,7 +166,7 @@ def _reduced(precision: str, device: str) -> bool:
     if precision != "auto":
         return precision == "bfloat16"
     if device != "cpu":
-        return True
+        return torch.cuda.is_bf16_supported()
     return any(getattr(torch.cpu, name, bool)() for name in MULTIPLIES_BFLOAT16)
 
 

@@ -10,15 +10,12 @@ from numpy.typing import NDArray
 
 from ....datatypes import AngiogramView, SparseVolume
 from ....progress import Progress, silent, stage
-from ....projection import silhouette
+from ....projection import MaskCone, silhouette
 from .active import ActiveVoxels, active_voxels
 from .features import VoxelFeatures, voxel_features
 from .vessel_maps import VesselMaps, vessel_maps
 
-__all__ = ["EXPLAINED", "SparseCase", "hull_values", "prepare_case"]
-
-EXPLAINED = 0.9
-"""A view of whose mask less can be explained contradicts the others."""
+__all__ = ["SparseCase", "explained_share", "hull_values", "prepare_case"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,7 +81,7 @@ def _on_blocks(
     cones = [each.cone for each in maps]
     voxels = active_voxels(views, cones, spacing_mm, tolerance_mm, stage(progress, 0.0, 0.7), moved=moved)
     progress(0.7, "what the views tell of each voxel")
-    explained = tuple(_explained(voxels, each) for each in maps)
+    explained = tuple(explained_share(voxels, cone) for cone in cones)
     return SparseCase(voxels, voxel_features(maps, voxels, tolerance_mm), tolerance_mm, explained)
 
 
@@ -94,8 +91,8 @@ def hull_values(features: VoxelFeatures, spacing_mm: float) -> NDArray[np.float3
     return np.clip(0.5 - worst / spacing_mm, 0, 1)
 
 
-def _explained(voxels: ActiveVoxels, maps: VesselMaps) -> float:
-    """Return the share of a mask's pixels that the voxels' reprojection covers."""
-    inside = maps.cone.distance_px < 0
+def explained_share(voxels: ActiveVoxels, cone: MaskCone) -> float:
+    """Return the share of the pixels of a cone's mask that the voxels' reprojection covers."""
+    inside = cone.distance_px < 0
     blocks = SparseVolume(voxels.grid, voxels.indices, np.ones(len(voxels), dtype=np.float32))
-    return float(silhouette(blocks, maps.camera)[inside].mean())
+    return float(silhouette(blocks, cone.camera)[inside].mean())

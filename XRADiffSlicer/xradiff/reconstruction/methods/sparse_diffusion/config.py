@@ -33,7 +33,14 @@ class SparseDiffusionConfig:
         minimum=0,
         maximum=20,
     )
-    samples: int = setting(1, "Number of samples that are drawn and averaged.", minimum=1, maximum=64, basic=True)
+    samples: int = setting(
+        1,
+        "Number of samples that are drawn and averaged, in 2 steps at least; their standard deviation is the "
+        "uncertainty.",
+        minimum=1,
+        maximum=64,
+        basic=True,
+    )
     guidance: float = setting(
         1.0, "Guidance scale gamma: 1 is without guidance, more follows the views closer.", minimum=0, maximum=100
     )
@@ -47,7 +54,7 @@ class SparseDiffusionConfig:
     least_coverage: float = setting(
         0.75,
         "Share of each mask that the answer must explain; where it does not, the likeliest vessel of every pixel is "
-        "taken too. 0 is never, 1 practically always.",
+        "taken too. 0 is never, 1 practically always; nothing is done where mask_guidance is 0.",
         minimum=0,
         maximum=1,
         basic=True,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from torch import Tensor, nn
 
 from ....progress import Progress, silent
@@ -11,7 +13,11 @@ from .mask_guidance import MaskRays
 from .network import Conditions
 from .recipe import Recipe
 
-__all__ = ["noise_levels", "sample"]
+__all__ = ["noise_levels", "sample", "unheard"]
+
+
+def unheard(share: float) -> None:
+    """Listen to nothing."""
 
 
 def _schedule(recipe: Recipe) -> NoiseSchedule:
@@ -38,6 +44,7 @@ def sample(
     rounds: int = 0,
     least_coverage: float = 0.0,
     before: Tensor | None = None,
+    filled: Callable[[float], None] = unheard,
     progress: Progress = silent,
 ) -> Tensor:
     """Return probabilities (N, 8) after `steps` DDIM steps from `noise` (N, 8).
@@ -56,6 +63,7 @@ def sample(
         least_coverage: share of the rays inside each mask that the last answer of a step has to explain; where it does
             not, it is pushed too.
         before: (N, 8) an answer, -1 to 1, that the network is shown at first.
+        filled: told the share that was explained where that was less than `least_coverage`.
         progress: told before each step; may raise Cancelled.
     """
     levels, cases = noise_levels(recipe).to(noise.device), len(given.side)
@@ -71,7 +79,8 @@ def sample(
                 logits = blind + guidance * (logits - blind)
             shown = logits if rays is None else rays.pushed(logits, rounds)
             before = 2 * shown.sigmoid() - 1
-        if rays is not None and rays.explained(logits, vessel_from) < least_coverage:
+        if rays is not None and (share := rays.explained(logits, vessel_from)) < least_coverage:
+            filled(share)
             logits = shown
         return 2 * logits.sigmoid() - 1
 
