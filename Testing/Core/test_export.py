@@ -109,17 +109,22 @@ def test_the_uncertainty_is_written_and_its_mean_in_the_vessel_told(content, tmp
     """0.25 in the vessel, 1 in the soft rim around it."""
     soft = content.probability
     spread = np.where(soft.values >= 0.5, np.float32(0.25), np.float32(1))
-    uncertain = replace(content, uncertainty=SparseVolume(GRID, soft.indices, spread))
+    spread_out = SparseVolume(GRID, soft.indices, spread)
+    uncertain = replace(content, uncertainty=spread_out, samples=(content.probability, spread_out))
     write_result_folder(tmp_path / "one", uncertain)
     assert voxel_in_nifti(tmp_path / "one" / "uncertainty.nii.gz", (-1.0, -2.0, 1.5)) == (np.float32(0.25), 16)
     told = re.search(r"<dt>Uncertainty</dt><dd>([\d.]+)<", (tmp_path / "one" / "report.html").read_text("utf-8"))
     assert told and told[1] == "0.25"
+    assert voxel_in_nifti(tmp_path / "one" / "sample1.nii.gz", (-1.0, -2.0, 1.5)) == (np.float32(0.25), 16)
     write_result_folder(tmp_path / "two", content)
     assert not (tmp_path / "two" / "uncertainty.nii.gz").exists()
+    assert not list((tmp_path / "two").glob("sample*"))
     assert "<dt>Uncertainty" not in (tmp_path / "two" / "report.html").read_text("utf-8")
     elsewhere = SparseVolume(VolumeGrid((50, 40, 45), 0.5, (0, 0, 0)), soft.indices, spread)
     with pytest.raises(InputError, match="uncertainty must lie on the same grid"):
         replace(content, uncertainty=elsewhere)
+    with pytest.raises(InputError, match="samples must lie on the same grid"):
+        replace(content, samples=(elsewhere,))
 
 
 def test_volumes_read_back_by_simpleitk_hold_every_voxel(content, tmp_path):

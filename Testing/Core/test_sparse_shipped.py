@@ -76,6 +76,9 @@ def test_several_samples_differ_where_the_network_is_unsure():
     views = case_of("right").views
     found = reconstruct(views, "sparse_diffusion", calibrate_mode="off", settings={"samples": 2})
     assert found.uncertainty is not None and found.uncertainty.values.max() > 0.05
+    first, second = (sample.values for sample in found.samples)
+    assert np.abs(first - second).max() > 0.1
+    assert np.array_equal(found.samples[0].indices, found.probability.indices)
 
 
 def test_what_only_the_masks_asked_for_is_told():

@@ -641,7 +641,8 @@ def test_samples_are_averaged_and_their_spread_is_told(weights, sphere_views):
     spread = result.uncertainty
     assert spread.grid == result.volume.grid
     np.testing.assert_array_equal(spread.indices, result.volume.indices)
-    assert reconstruct(views, samples=1, steps=2).uncertainty is None
+    alone = reconstruct(views, samples=1, steps=2)
+    assert alone.uncertainty is None and alone.samples == ()
 
 
 def test_the_uncertainty_is_the_standard_deviation_over_the_samples(weights, sphere_views, monkeypatch):
@@ -653,6 +654,9 @@ def test_the_uncertainty_is_the_standard_deviation_over_the_samples(weights, sph
     result = reconstruct(sphere_views(SPHERE, 8.0), samples=3, quantile=0)
     assert set(result.volume.indices[:, 0]) == {4, 5}
     np.testing.assert_allclose(result.uncertainty.values, np.where(result.volume.indices[:, 0] == 4, 0, 0.5))
+    assert len(result.samples) == 3
+    mean = np.mean([sample.values for sample in result.samples], axis=0)
+    np.testing.assert_allclose(mean, result.volume.values, atol=1e-6)
     np.testing.assert_allclose(result.volume.values, np.where(result.volume.indices[:, 0] == 4, 1, 0.5))
     assert any("0.5 mm is not used" in warning for warning in result.warnings)
 

@@ -55,6 +55,7 @@ class Reconstruction:
         settings: JSON-ready; all that a replay needs, the views as given among them.
         provenance: JSON-ready; versions, times, device.
         uncertainty: standard deviation of the probability over several samples, at its voxels; None without samples.
+        samples: the probabilities of each of them, at the same voxels.
         side: what the masks say of the side, where that was asked for and could be found.
         segment: the segment of interest in each view, where one was marked.
         notes: what was used and done, one sentence each.
@@ -75,6 +76,7 @@ class Reconstruction:
     side: SideFinding | None = None
     segment: tuple[VesselOfInterest, ...] = ()
     notes: tuple[str, ...] = ()
+    samples: tuple[SparseVolume, ...] = ()
 
 
 def reconstruct(
@@ -119,8 +121,7 @@ def reconstruct(
     own, cleaning = _split_settings(settings or {})
     config: Any = config_from(config_class(spec), own)
     postprocessing = config_from(PostprocessConfig, cleaning)
-    chosen = choose_device(device, "torch" in spec.needs)
-    watch = Stopwatch()
+    chosen, watch = choose_device(device, "torch" in spec.needs), Stopwatch()
 
     progress(0.0, "checking the views")
     given = with_masks(views)
@@ -158,6 +159,7 @@ def reconstruct(
         settings=asked | _replayable(config, postprocessing, given, landmarks) | _recorded(found, segment_of_interest),
         provenance=_provenance(watch, chosen, seed, result.weights),
         uncertainty=result.uncertainty,
+        samples=result.samples,
         side=found,
         segment=segment,
         notes=_told(calibration.notes, [one.note for one in segment], weights_notes(result.weights), result.notes),
@@ -276,6 +278,7 @@ def save(
         warnings=result.warnings,
         notes=result.notes,
         uncertainty=result.uncertainty,
+        samples=result.samples,
     )
     return write_result_folder(folder, content, progress, report=report)
 

@@ -36,6 +36,7 @@ class ResultFolderContent:
         warnings: one sentence each, shown on top of the report.
         notes: what was used and done, one sentence each.
         uncertainty: standard deviation over the method's samples, at the voxels of `probability`; None without.
+        samples: the probabilities of each of them, at the same voxels.
 
     Raises:
         InputError: the segmentation is empty, or parts do not belong together.
@@ -56,6 +57,7 @@ class ResultFolderContent:
     warnings: tuple[str, ...] = ()
     uncertainty: SparseVolume | None = None
     notes: tuple[str, ...] = ()
+    samples: tuple[SparseVolume, ...] = ()
 
     def __post_init__(self) -> None:
         if len(self.segmentation.indices) == 0:
@@ -71,5 +73,7 @@ class ResultFolderContent:
             raise InputError("probability and segmentation must lie on the same grid")
         if self.uncertainty is not None and self.uncertainty.grid != self.probability.grid:
             raise InputError("probability and uncertainty must lie on the same grid")
+        if any(sample.grid != self.probability.grid for sample in self.samples):
+            raise InputError("probability and samples must lie on the same grid")
         for view in self.views:
             view.vessel_mask()

@@ -66,9 +66,10 @@ def write_result_folder(
     """Write `content` as the folder `target` and return its files.
 
     segmentation.nii.gz (uint8), probability.nii.gz (float32) and, of a method that draws several samples,
-    uncertainty.nii.gz (float32), RAS affine; surface.vtp and surface.stl, LPS mm; reprojection.csv; viewN_overlay.png;
-    viewN_mask.png where the mask was made here; run.json; with `report` also render.png and viewN_render.png, where
-    this machine can render, and report.html. On an error or a cancel, `target` is as before.
+    uncertainty.nii.gz and each sampleN.nii.gz (float32), RAS affine; surface.vtp and surface.stl, LPS mm;
+    reprojection.csv; viewN_overlay.png; viewN_mask.png where the mask was made here; run.json; with `report` also
+    render.png and viewN_render.png, where this machine can render, and report.html. On an error or a cancel, `target`
+    is as before.
 
     Raises:
         InputError: the folder cannot be written or holds something else.
@@ -130,6 +131,8 @@ def _fill(work: Path, content: ResultFolderContent, progress: Progress, report: 
     write_volume(work / "probability.nii.gz", content.probability, *box, binary=False)
     if content.uncertainty is not None:
         write_volume(work / "uncertainty.nii.gz", content.uncertainty, *box, binary=False)
+    for number, sample in enumerate(content.samples):
+        write_volume(work / f"sample{number}.nii.gz", sample, *box, binary=False)
     progress(0.2, "writing the surface")
     write_vtp(work / "surface.vtp", content.surface)
     write_stl(work / "surface.stl", content.surface)

@@ -56,6 +56,7 @@ class ReconstructionResult:
             the method has none.
         warnings: what the user should look at or mind, one sentence each.
         weights: the file of weights that was used; None where the method has none.
+        samples: the probabilities of each sample at the voxels of `volume`, where several were drawn: alternatives.
     """
 
     volume: SparseVolume
@@ -63,6 +64,7 @@ class ReconstructionResult:
     uncertainty: SparseVolume | None = None
     warnings: tuple[str, ...] = ()
     weights: WeightsFile | None = None
+    samples: tuple[SparseVolume, ...] = ()
 
 
 class ReconstructionMethod(Protocol):

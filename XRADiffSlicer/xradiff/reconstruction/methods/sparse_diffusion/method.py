@@ -74,10 +74,11 @@ class SparseDiffusion:
             raise InputError("the network gave values that are not finite; its weights do not suit these views")
         volume = connect_parts(volume_of(case.voxels, mean), config.connect_mm)
         uncertainty = None if spread is None else volume_of(case.voxels, spread, mean >= LEAST)
+        drawn = () if spread is None else tuple(volume_of(case.voxels, one, mean >= LEAST) for one in samples)
         warnings += voxel_warnings(recipe.spacing_mm, inputs.spacing_mm)
         warnings += (*contradictions(case, inputs.views), *_too_much(case))
         notes += _notes(tolerance_mm, shares)
-        return ReconstructionResult(volume, notes, uncertainty, warnings, weights)
+        return ReconstructionResult(volume, notes, uncertainty, warnings, weights, drawn)
 
 
 def _sampling(config: SparseDiffusionConfig) -> tuple[SparseDiffusionConfig, tuple[str, ...]]:

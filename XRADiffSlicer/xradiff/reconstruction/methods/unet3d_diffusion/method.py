@@ -54,7 +54,8 @@ class Unet3dDiffusion:
         maps = np.stack([np.flip(probabilities(one, chosen.quantile), given.flipped) for one in samples])
         volume = SparseVolume.from_dense(maps.mean(axis=0), given.grid)
         warnings += (*given.warnings, *voxel_warnings(recipe.spacing_mm, inputs.spacing_mm))
-        return ReconstructionResult(volume, _agreement(maps), _uncertainty(maps, volume), warnings, weights)
+        agreement, spread = _agreement(maps), _uncertainty(maps, volume)
+        return ReconstructionResult(volume, agreement, spread, warnings, weights, _each(maps, volume))
 
 
 def _uncertainty(maps: NDArray[np.float32], volume: SparseVolume) -> SparseVolume | None:
@@ -63,6 +64,12 @@ def _uncertainty(maps: NDArray[np.float32], volume: SparseVolume) -> SparseVolum
         return None
     deviation = maps.std(axis=0, ddof=1)[tuple(volume.indices.T)]
     return SparseVolume(volume.grid, volume.indices, deviation.astype(np.float32))
+
+
+def _each(maps: NDArray[np.float32], volume: SparseVolume) -> tuple[SparseVolume, ...]:
+    """Return the samples (S, N, N, N) at the voxels of `volume`; nothing for one sample, which is the volume."""
+    drawn = [SparseVolume(volume.grid, volume.indices, one[tuple(volume.indices.T)]) for one in maps]
+    return tuple(drawn) if len(drawn) > 1 else ()
 
 
 def _load(weights: WeightsFile, recipe: Recipe, device: str) -> NoisePredictor3D:
