@@ -16,8 +16,8 @@ from ....projection import MaskCone, backproject_masks
 
 __all__ = ["BLOCK", "ActiveVoxels", "active_voxels"]
 
-MOST = 250_000
-"""More blocks than that are no vessels, and would take more than 2 GB."""
+MOST = 300_000
+"""More blocks than that are no vessels, and would take some 3 GB."""
 BLOCK = 2
 """Result voxels along an edge of an active voxel."""
 
