@@ -419,7 +419,7 @@ def test_mask_guidance_explains_what_is_unexplained(drawn, prepared):
 
 
 def test_an_answer_that_explains_too_little_is_pushed(drawn, prepared):
-    given, rays = conditions_of_case(prepared, "auto", 2, "cpu"), MaskRays.of(prepared.voxels, drawn.views, "cpu")
+    rays = MaskRays.of(prepared.voxels, drawn.views, "cpu")
     shape = (len(prepared.voxels), 8)
     assert rays.explained(torch.full(shape, 1.0), 0.0) > 0.99
     assert rays.explained(torch.full(shape, -1.0), 0.0) == 0
@@ -430,11 +430,18 @@ def test_an_answer_that_explains_too_little_is_pushed(drawn, prepared):
         def forward(self, noisy, level, told, before=None):
             return unsure
 
-    words = {"steps": 1, "guidance": 1.0, "passes": 2, "rays": rays, "rounds": 20}
-    kept, pushed = (
-        sample(Unsure(), given, torch.zeros(shape), Recipe(), least_coverage=least, **words) for least in (0.0, 0.75)
-    )
-    assert (kept < 0.5).all() and rays.explained(torch.logit(pushed), 0.0) > 0.8
+    told = []
+
+    def answer(least):
+        config = SparseDiffusionConfig(passes=2, mask_guidance=5, least_coverage=least, precision="float32")
+        words = {"generator": np.random.default_rng(0), "progress": silent, "filled": told.append}
+        inputs = ReconstructionInputs(drawn.views, 0.5)
+        return torch.from_numpy(probabilities_of(Unsure(), prepared, inputs, SMALL_SPARSE, config, **words)[0])
+
+    kept = answer(0.0)
+    assert (kept < 0.5).all() and not told
+    pushed = answer(0.75)
+    assert rays.explained(torch.logit(pushed), 0.0) > 0.8 and told == [0.0]
     assert (pushed >= 0.5).float().mean() < 0.2  # not by making everything a vessel
 
 

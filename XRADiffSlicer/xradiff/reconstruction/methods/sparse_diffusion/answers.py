@@ -24,13 +24,19 @@ from .features import MEAN_RADIUS
 from .mask_guidance import MaskRays
 from .network import Conditions, SparseDenoiser
 from .recipe import Recipe
-from .sampler import sample, unheard
+from .sampler import sample
 
 __all__ = ["places_of", "probabilities_of"]
 
 MULTIPLIES_BFLOAT16 = ("_is_amx_tile_supported", "_is_avx512_bf16_supported")
 """What torch.cpu says of processors that multiply such matrices faster than those of float32."""
 SURE = 1e-6
+COVERING_ROUNDS = 20
+"""How often the answer is pushed where it explains too little: fewer leave pixels of the masks empty."""
+
+
+def unheard(share: float) -> None:
+    """Listen to nothing."""
 
 
 def probabilities_of(
@@ -47,7 +53,7 @@ def probabilities_of(
     """Return the samples (S, N, 8): probability of each child of each active voxel.
 
     The moved blocks are asked where the case was prepared on them and `config.moved_passes` is not 0. `filled` is told
-    the explained share of a mask where that was less than `config.least_coverage` and the likeliest voxels were added.
+    the explained share of a mask where that is less than `config.least_coverage` and the likeliest voxels are added.
     """
     chance = torch.Generator().manual_seed(int(generator.integers(2**63 - 1)))
     asked = _Asked(network, inputs, recipe, config, chance, filled)
@@ -60,7 +66,7 @@ def probabilities_of(
             found = _recentred(answer, first.thresholds)
             if moved is not None:
                 found = (found + moved.answer(asked, first.shown(asked, answer), found, stage(part, 0.6, 1.0))) / 2
-            drawn.append(found.cpu().numpy())
+            drawn.append(first.covering(asked, found).cpu().numpy())
     return np.stack(drawn)
 
 
@@ -99,8 +105,7 @@ class _Grid:
         noise = torch.randn((len(self.thresholds), 8), generator=asked.chance).to(asked.inputs.device)
         return sample(
             asked.network, self.given, noise, asked.recipe, steps=steps, guidance=config.guidance, passes=passes,
-            rays=self.rays, rounds=config.mask_guidance, least_coverage=config.least_coverage, before=before,
-            filled=asked.filled, progress=progress,
+            rays=self.rays, rounds=config.mask_guidance, before=before, progress=progress,
         )  # fmt: skip
 
     def shown(self, asked: _Asked, answer: Tensor) -> Tensor:
@@ -108,6 +113,17 @@ class _Grid:
         if self.rays is None:
             return 2 * answer - 1
         return 2 * self.rays.pushed(answer.logit(eps=SURE), asked.config.mask_guidance).sigmoid() - 1
+
+    def covering(self, asked: _Asked, found: Tensor) -> Tensor:
+        """Return probabilities (N, 8), 0.5 the threshold: pushed towards the masks where they explain too little."""
+        if self.rays is None:
+            return found
+        logits = found.logit(eps=SURE)
+        share = self.rays.explained(logits, 0.0)
+        if share >= asked.config.least_coverage:
+            return found
+        asked.filled(share)
+        return self.rays.pushed(logits, max(asked.config.mask_guidance, COVERING_ROUNDS)).sigmoid()
 
 
 @dataclass(frozen=True, eq=False)

@@ -2,22 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from torch import Tensor, nn
 
 from ....progress import Progress, silent
 from ...samplers import NoiseSchedule, sample_ddim
-from .features import MEAN_RADIUS
 from .mask_guidance import MaskRays
 from .network import Conditions
 from .recipe import Recipe
 
-__all__ = ["noise_levels", "sample", "unheard"]
-
-
-def unheard(share: float) -> None:
-    """Listen to nothing."""
+__all__ = ["noise_levels", "sample"]
 
 
 def _schedule(recipe: Recipe) -> NoiseSchedule:
@@ -42,9 +35,7 @@ def sample(
     passes: int = 1,
     rays: MaskRays | None = None,
     rounds: int = 0,
-    least_coverage: float = 0.0,
     before: Tensor | None = None,
-    filled: Callable[[float], None] = unheard,
     progress: Progress = silent,
 ) -> Tensor:
     """Return probabilities (N, 8) after `steps` DDIM steps from `noise` (N, 8).
@@ -60,14 +51,10 @@ def sample(
             Chen et al. 2023, Analog bits, arXiv:2208.04202, sec. 3.2); the last one is shown at the next step too.
         rays: of the masks, where an answer is pushed towards covering them before it is shown to the network again.
         rounds: how often it is pushed.
-        least_coverage: share of the rays inside each mask that the last answer of a step has to explain; where it does
-            not, it is pushed too.
         before: (N, 8) an answer, -1 to 1, that the network is shown at first.
-        filled: told the share that was explained where that was less than `least_coverage`.
         progress: told before each step; may raise Cancelled.
     """
     levels, cases = noise_levels(recipe).to(noise.device), len(given.side)
-    vessel_from = recipe.thresholds(given.shared[:, MEAN_RADIUS, None]).logit(eps=1e-6)
 
     def predict(state: Tensor, times: Tensor) -> Tensor:
         nonlocal before
@@ -79,9 +66,6 @@ def sample(
                 logits = blind + guidance * (logits - blind)
             shown = logits if rays is None else rays.pushed(logits, rounds)
             before = 2 * shown.sigmoid() - 1
-        if rays is not None and (share := rays.explained(logits, vessel_from)) < least_coverage:
-            filled(share)
-            logits = shown
         return 2 * logits.sigmoid() - 1
 
     return (sample_ddim(predict, noise, _schedule(recipe), steps, progress=progress) + 1) / 2
