@@ -9,6 +9,7 @@ whole.
 from __future__ import annotations
 
 import argparse
+import itertools
 from pathlib import Path
 
 import matplotlib as mpl
@@ -76,9 +77,10 @@ def main() -> None:
     parser.add_argument("--cases", type=int, default=12, help="of each kind")
     options = parser.parse_args()
     for kind, (drawn, calibrate) in KINDS.items():
-        cases = [draw_case(drawn, SEED, number) for number in range(options.cases)]
+        drawn_one_by_one = (draw_case(drawn, SEED, number) for number in itertools.count())
         if kind == "crossings":
-            cases = [case for case in cases if shown(case) >= WHOLE]
+            drawn_one_by_one = (case for case in drawn_one_by_one if shown(case) >= WHOLE)
+        cases = list(itertools.islice(drawn_one_by_one, options.cases))
         answers = [answer(case, calibrate) for case in cases]
         scores = np.array([one[0] for one in answers])
         worst, found, truth = answers[int(scores.argmin())]
@@ -92,7 +94,7 @@ def main() -> None:
         figure.suptitle(f"{kind}: worst of {len(scores)}, Dice {worst:.2f} (median {np.median(scores):.2f})")
         figure.savefig(OUT / f"sparse-failure-{kind}.png", bbox_inches="tight")
         plt.close(figure)
-        print(f"{kind}: worst {worst:.3f} (case {int(scores.argmin())}), median {np.median(scores):.3f}")
+        print(f"{kind}: worst {worst:.3f} (number {int(scores.argmin())}), median {np.median(scores):.3f}", flush=True)
 
 
 def extent(mask: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

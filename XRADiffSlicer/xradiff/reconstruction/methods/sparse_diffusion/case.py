@@ -86,7 +86,10 @@ def _on_blocks(
 
 
 def hull_values(features: VoxelFeatures, spacing_mm: float) -> NDArray[np.float32]:
-    """Return (N, 8) the soft intersection of the masks at the children (see `backproject_masks`, no tolerance)."""
+    """Return (N, 8) the soft intersection of the masks at the children, with edges finer than a pixel.
+
+    See `backproject_masks`; no tolerance.
+    """
     worst = features.single[..., :8].max(axis=0)
     return np.clip(0.5 - worst / spacing_mm, 0, 1)
 
