@@ -1,7 +1,7 @@
 """A mask's stairs of pixels -> edges finer than a pixel: distances averaged along the vessel, not across it.
 
 The distance of a pixel to a mask's edge jumps with every stair. A vessel runs smoothly, so the mean over some pixels
-along it errs half as much, while its width stays.
+along it errs a third less, while its width stays.
 """
 
 from __future__ import annotations
