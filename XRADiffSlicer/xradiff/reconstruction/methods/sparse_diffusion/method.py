@@ -64,7 +64,7 @@ class SparseDiffusion:
         progress(0.3, "loading the network")
         network = load_denoiser(weights, recipe, inputs.device)
         shares: list[float] = []
-        with enough_memory(inputs.device, len(case.voxels)):
+        with _enough_memory(inputs.device, len(case.voxels)):
             samples = probabilities_of(
                 network, case, inputs, recipe, config, generator=generator, progress=stage(progress, 0.35, 1.0),
                 filled=shares.append,
@@ -109,7 +109,7 @@ def _too_much(case: SparseCase) -> tuple[str, ...]:
 
 
 @contextmanager
-def enough_memory(device: str, blocks: int) -> Iterator[None]:
+def _enough_memory(device: str, blocks: int) -> Iterator[None]:
     """Say in one line where a device, or this computer, has too little memory; see also `layers`."""
     try:
         yield
