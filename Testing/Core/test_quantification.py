@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from scipy.spatial.distance import cdist
-from xradiff.datatypes import SparseVolume, VolumeGrid
+from xradiff.datatypes import AngiogramView, SparseVolume, VolumeGrid
 from xradiff.errors import InputError
 from xradiff.geometry import camera_of
 from xradiff.projection.silhouette import silhouette
@@ -147,8 +148,22 @@ def test_a_vessel_that_another_view_does_not_show_has_no_counterpart(sphere_view
     views = sphere_views(radius_mm=10.0)
     assert shares_with_counterpart(views, 0.0) == (1.0, 1.0)
     mask = views[0].mask.copy()
-    mask[:8] = True  # far above the sphere's epipolar planes
-    extra = mask.sum() - views[0].mask.sum()
-    shares = shares_with_counterpart([views[0].with_mask(mask), views[1]], 0.0)
-    assert shares[0] == pytest.approx(1 - extra / mask.sum(), abs=0.01) and shares[1] == 1.0
-    assert shares_with_counterpart([views[0].with_mask(mask), views[1]], 200.0) == (1.0, 1.0)
+    rows, columns = np.nonzero(mask)
+    above = slice(rows.min() - 8, rows.min() - 4)  # 1.1 to 2.3 mm above the sphere's epipolar planes
+    mask[above, int(columns.mean()) - 3 : int(columns.mean()) + 4] = True
+    pair = [views[0].with_mask(mask), views[1]]
+    shares = shares_with_counterpart(pair, 0.0)
+    assert shares[0] < 1 and shares[0] == pytest.approx(1 - 28 / mask.sum(), abs=2e-3) and shares[1] == 1.0
+    assert shares_with_counterpart(pair, 4.0) == (1.0, 1.0)
+
+
+def test_of_three_views_two_explain_what_the_third_does_not_see(sphere_views):
+    """A third mask that shows the vessel elsewhere takes the counterpart of all; one that ends before it, nothing."""
+    views = sphere_views(radius_mm=10.0, angles=((30, 0), (-40, 20), (5, -35)))
+    elsewhere = views[2].with_mask(np.roll(views[2].mask, 60, axis=1))
+    assert max(shares_with_counterpart([*views[:2], elsewhere], 0.0)) < 0.6
+    rows = int(np.nonzero(views[2].mask)[0].mean())  # the image ends in the middle of the sphere
+    offset = (0.0, 0.5 * (rows - views[2].mask.shape[0]) * views[2].acquisition.pixel_spacing_mm[0])
+    taken = replace(views[2].acquisition, detector_offset_mm=offset)
+    cut = AngiogramView("cut", views[2].pixels[:rows], taken, mask=views[2].mask[:rows])
+    assert min(shares_with_counterpart([*views[:2], cut], 0.0)) > 0.99

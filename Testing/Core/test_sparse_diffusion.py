@@ -32,7 +32,7 @@ from xradiff.reconstruction.methods.sparse_diffusion.connect import connect_part
 from xradiff.reconstruction.methods.sparse_diffusion.contradictions import contradictions
 from xradiff.reconstruction.methods.sparse_diffusion.edges import averaged_along
 from xradiff.reconstruction.methods.sparse_diffusion.example import SparseExample, conditions_of, conditions_of_case
-from xradiff.reconstruction.methods.sparse_diffusion.features import MEAN_RADIUS, WALL
+from xradiff.reconstruction.methods.sparse_diffusion.features import MEAN_RADIUS, WALL, voxel_features
 from xradiff.reconstruction.methods.sparse_diffusion.layers import CaseNorm, DownSample, SubmanifoldConv, UpSample
 from xradiff.reconstruction.methods.sparse_diffusion.mask_guidance import SHARPNESS, STRENGTH, MaskRays
 from xradiff.reconstruction.methods.sparse_diffusion.method import SparseDiffusion
@@ -220,6 +220,22 @@ def test_two_views_of_a_straight_tube_imply_its_wall():
     hull = case.features.single[..., :8].max(axis=0)[near]
     assert (true[near][hull < -0.05] > 0.1).any()  # corners that both masks allow ...
     assert ((wall < 0) == (true[near] < 0)).mean() > ((hull < 0) == (true[near] < 0)).mean()  # ... and this does not
+
+
+def test_a_view_tells_nothing_of_what_lies_beside_its_image():
+    """There three views tell what the two others alone do; elsewhere the third one counts."""
+    axis = np.array([0.3, 0.2, 1.0]) / np.linalg.norm([0.3, 0.2, 1.0])
+    third = Acquisition(0.0, -30.0, 1050.0, 750.0, (0.6, 0.6), detector_offset_mm=(0.0, 75.0))
+    views = tube_views(np.linspace(-30, 30, 80)[:, None] * axis, 1.5, (*POSES, third))
+    case = prepare_case(views, 0.5)
+    seen = case.features.seen[2] == 1
+    assert (case.features.seen[:2] == 1).all() and 0.2 < seen.mean() < 0.8
+    pair = voxel_features([vessel_maps(view) for view in views[:2]], case.voxels, 0.0)
+    told = np.delete(np.arange(30), np.s_[15:18])  # the place is counted from the middle of all masks
+    np.testing.assert_allclose(case.features.shared[~seen][:, told], pair.shared[~seen][:, told], atol=1e-5)
+    np.testing.assert_allclose(case.features.single[:2, ~seen, :12], pair.single[:, ~seen, :12], atol=1e-5)
+    assert np.abs(case.features.shared[seen][:, told] - pair.shared[seen][:, told]).mean() > 0.01
+    np.testing.assert_allclose(hull_values(case.features, 0.5)[~seen], hull_values(pair, 0.5)[~seen], atol=1e-6)
 
 
 def test_the_calibre_wavers_less_along_a_vessel_than_the_radius():

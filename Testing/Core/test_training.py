@@ -469,7 +469,7 @@ def test_a_mixture_draws_each_kind_in_its_share_and_the_number_alone_decides():
     views = [len(source.case(number)[0]) for number in range(40)]
     assert set(views) == {2, 3, 4} and views.count(2) > 25
     assert views == [len(MixedCases("broad", 3, 100).case(number)[0]) for number in range(40)]
-    with pytest.raises(InputError, match="mixture must be one of exact, broad, got 'all'"):
+    with pytest.raises(InputError, match="mixture must be one of exact, broad, views, got 'all'"):
         MixedCases("all", 0, 10)
 
 

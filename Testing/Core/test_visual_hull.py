@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import xradiff.memory
-from xradiff.datatypes import VolumeGrid
+from xradiff.datatypes import AngiogramView, VolumeGrid
 from xradiff.errors import Cancelled, InputError
 from xradiff.geometry import camera_of
 from xradiff.geometry.placement import grid_around
@@ -42,18 +43,42 @@ def test_signed_distance_is_zero_between_mask_and_background():
     assert np.all(signed_distance_px(full_height)[:, 4] == -1.5)  # the image border is not an edge
 
 
-def test_sparse_equals_the_dense_answer(sphere_views):
-    """Coarse to fine must keep every voxel that testing all voxels one by one finds."""
-    views = sphere_views(CENTRE, 9.0, angles=((30, 0), (-40, 20), (5, -35)))
+@pytest.mark.parametrize("shape", [(256, 256), (160, 230)])
+def test_sparse_equals_the_dense_answer(sphere_views, shape):
+    """Coarse to fine must keep every voxel that testing all voxels one by one finds; small images cut the ball."""
+    views = sphere_views(CENTRE, 9.0, angles=((30, 0), (-40, 20), (5, -35)), shape=shape)
     grid = VolumeGrid.centred((41, 38, 43), 0.75, CENTRE)
     cones = cones_of(views)
     sparse = backproject_masks(cones, grid, 0.6)
-    everywhere = np.argwhere(np.ones(grid.shape, bool))
-    outside = np.max([cone.distance_mm(grid.centres(everywhere)) for cone in cones], axis=0) - 0.6
-    values = np.clip(0.5 - outside / 0.75, 0, 1)
+    everywhere = grid.centres(np.argwhere(np.ones(grid.shape, bool)))
+    seen = np.stack([told_by_hand(view, everywhere) for view in views])
+    outside = np.stack([cone.distance_mm(everywhere) for cone in cones])
+    worst = np.where(seen, outside, -np.inf).max(axis=0) - 0.6
+    values = np.where(seen.sum(axis=0) >= 2, np.clip(0.5 - worst / 0.75, 0, 1), 0)
     found = np.zeros(grid.shape)
     found[tuple(sparse.indices.T)] = sparse.values
     np.testing.assert_allclose(found.ravel(), values, atol=2e-4)  # single precision: 1e-4 px
+    assert shape == (256, 256) or (~seen.all(axis=0) & (values >= 0.5)).any()
+
+
+def told_by_hand(view, points):
+    """Beyond a side that the ball touches a view tells nothing; beyond the others that there is no ball."""
+    row, column = camera_of(view).project(points).T
+    (rows, columns), mask = view.mask.shape, view.mask
+    unknown = (row < -0.5) & mask[0].any() | (row > rows - 0.5) & mask[-1].any()
+    return ~(unknown | (column < -0.5) & mask[:, 0].any() | (column > columns - 0.5) & mask[:, -1].any())
+
+
+def test_what_lies_beside_one_image_is_found_by_two_others(sphere_views):
+    """A third view that shows half of the ball takes nothing from it; two views, one of which cuts it, lose half."""
+    views = sphere_views(CENTRE, 9.0, angles=((30, 0), (-40, 20), (5, -35)))
+    rows = int(camera_of(views[2]).project(np.array([CENTRE]))[0, 0])  # the image ends at the ball's middle
+    offset = (0.0, 0.5 * (rows - views[2].mask.shape[0]) * views[2].acquisition.pixel_spacing_mm[0])
+    taken = replace(views[2].acquisition, detector_offset_mm=offset)
+    cut = AngiogramView("cut", views[2].pixels[:rows], taken, mask=views[2].mask[:rows])
+    counts = [(hull(chosen, 0.5).values >= 0.5).sum() for chosen in (views[:2], (*views[:2], cut), (views[0], cut))]
+    ball = 4 / 3 * np.pi * 9.0**3 / 0.5**3
+    assert counts[0] > counts[1] > ball > 0.7 * counts[2]
 
 
 def test_a_balls_hull_holds_the_ball_and_not_much_more(sphere_views):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import combinations
 
 import numpy as np
 from numpy.typing import NDArray
@@ -61,15 +62,17 @@ def common_space(views: Sequence[AngiogramView], margin_mm: float = 0.0) -> NDAr
 
 
 def grid_around(views: Sequence[AngiogramView], spacing_mm: float, margin_mm: float = 0.0) -> VolumeGrid:
-    """Return the grid of `spacing_mm` voxels that holds all that every mask can show.
+    """Return the grid of `spacing_mm` voxels that holds all that two or more of the masks can show.
 
     It is centred where the rays through the masks meet, not at the isocentre: an isocentred grid
-    clips real trees.
+    clips real trees. What lies beside the image of a third view two others may still see.
 
     Raises:
         InputError: the views' cones do not meet.
     """
     corners = common_space(views, margin_mm)
+    if len(views) > 2:
+        corners = np.concatenate([common_space(pair, margin_mm) for pair in combinations(views, 2)])
     low, high = corners.min(axis=0), corners.max(axis=0)
     shape = np.ceil((high - low) / spacing_mm).astype(int) + 1
     return VolumeGrid.centred(tuple(int(count) for count in shape), spacing_mm, (low + high) / 2)

@@ -2,6 +2,8 @@
 
 A block of voxels is kept while its centre projects, in every view, no further from the mask than
 the tolerance plus the block's own half diagonal; kept blocks are halved until the voxel size.
+Of three views or more, one whose image a voxel lies beside says nothing of it where a vessel runs out on that side,
+as long as two others see it.
 """
 
 from __future__ import annotations
@@ -28,6 +30,10 @@ CHUNK = 1 << 14  # candidates at a time: their coordinates stay in the processor
 COARSEST_MM = 8.0
 FARTHEST_PX = 1e6
 HALF_DIAGONAL = np.sqrt(3) / 2
+LEAST_VIEWS = 2
+"""So many must see a voxel: one alone leaves its depth open."""
+OPEN = 0.02
+"""Share of an image's size: where the mask is nearer to a side, vessels may run out of it."""
 
 
 def signed_distance_px(mask: NDArray[np.bool_]) -> NDArray[np.float32]:
@@ -100,6 +106,30 @@ class MaskCone:
         distance *= depth * float(self.camera.pixel_size_mm(1.0))
         return distance if depth.min(initial=1) > 0 else np.where(depth > 0, distance, np.inf)
 
+    def sees(self, points_lps_mm: NDArray[np.floating], margin_mm: float = 0.0) -> NDArray[np.bool_]:
+        """Return whether the view tells of points (N, 3): not where they lie beyond a side that a vessel runs out of.
+
+        Args:
+            points_lps_mm: where.
+            margin_mm: how far beyond the image counts as inside, at the points' depth.
+        """
+        matrix = self.camera.matrix.astype(points_lps_mm.dtype)
+        column, row, depth = matrix[:, :3] @ points_lps_mm.T + matrix[:, 3:]
+        margin = 0.5 * depth + margin_mm / float(self.camera.pixel_size_mm(1.0))
+        inside = depth > 0
+        for place, size, (low, high) in zip((row, column), self.camera.shape, self._open_sides(), strict=True):
+            if low:
+                inside &= place >= -margin
+            if high:
+                inside &= place <= (size - 1) * depth + margin
+        return np.asarray(inside)
+
+    def _open_sides(self) -> tuple[tuple[bool, bool], tuple[bool, bool]]:
+        """Return whether the mask comes near the (first, last) row and the (first, last) column."""
+        distance, near = self.distance_px, OPEN * max(self.distance_px.shape)
+        rows, columns = distance[[0, -1]].min(axis=1) < near, distance[:, [0, -1]].min(axis=0) < near
+        return (bool(rows[0]), bool(rows[1])), (bool(columns[0]), bool(columns[1]))
+
 
 def bilinear(image: NDArray[np.float32], row: NDArray[np.floating], column: NDArray[np.floating]) -> NDArray[Any]:
     """Return `image` (rows, columns) sampled at (N,) rows and columns inside the image."""
@@ -124,6 +154,7 @@ def backproject_masks(
     A voxel's value is the minimum over the views of clip(1/2 - (D - tolerance) / spacing, 0, 1), D its
     signed distance in mm to that view's mask edge; so it is at least 1/2 exactly where the centre
     projects within the tolerance of every mask. Voxels of value 0 are left out.
+    With three views or more, those count that tell of the centre (`MaskCone.sees`); at least two must.
 
     Args:
         cones: one per view, two or more for a bounded volume.
@@ -188,8 +219,13 @@ def _kept_chunk(
     reach = 0.0 if factor == 1 else 1.02 * HALF_DIAGONAL * spacing * factor
     values = np.ones(len(indices), dtype=np.float32)
     points = grid.centres(indices * factor + (factor - 1) / 2).astype(np.float32)
+    if len(cones) > LEAST_VIEWS:
+        keep = np.sum([cone.sees(points, reach) for cone in cones], axis=0) >= LEAST_VIEWS
+        indices, values, points = indices[keep], values[keep], points[keep]
     for cone in cones:
         outside = cone.distance_mm(points) - (tolerance_mm + reach)
+        if len(cones) > LEAST_VIEWS:
+            outside[~cone.sees(points, -reach)] = -np.inf  # part of the block lies beside the image
         values = np.minimum(values, np.clip(0.5 - outside / spacing, 0, 1))
         keep = values > 0
         indices, values, points = indices[keep], values[keep], points[keep]

@@ -90,7 +90,7 @@ def hull_values(features: VoxelFeatures, spacing_mm: float) -> NDArray[np.float3
 
     See `backproject_masks`; no tolerance.
     """
-    worst = features.single[..., :8].max(axis=0)
+    worst = np.where(features.seen[..., None] > 0, features.single[..., :8], -np.inf).max(axis=0)
     return np.clip(0.5 - worst / spacing_mm, 0, 1)
 
 

@@ -33,7 +33,7 @@ class SparseExample:
     missed          (1,)            vessel voxels outside the blocks
     indices         (N, 3) int      of the blocks
     single, shared  (V, N, F), (N, G)  see `features`
-    seen            (V, N)          1; views that only other cases of a batch have are 0
+    seen            (V, N)          1 where a view sees a block, else 0; views that only other cases of a batch have: 0
     rays            (V, N) int      which ray of the view a block lies on
     plane           (N,)            its epipolar plane
     side            (1,) int        0 unknown, 1 left, 2 right
@@ -44,6 +44,10 @@ class SparseExample:
     def __call__(self, views: Sequence[AngiogramView], truth: VesselTruth) -> dict[str, Tensor]:
         chance = np.random.default_rng([zlib.crc32(view.vessel_mask().tobytes()) for view in views])
         case = prepare_case(views, self.spacing_mm, float(chance.choice(TOLERANCES_MM, p=TOLERANCE_SHARES)))
+        return self.of(case, truth)
+
+    def of(self, case: SparseCase, truth: VesselTruth) -> dict[str, Tensor]:
+        """Return the example of a case that is prepared."""
         vessel, missed = _vessel(case.voxels, truth.voxels(case.voxels.fine))
         return _given(case, truth.side) | {
             "volume": torch.from_numpy(vessel),
@@ -103,11 +107,10 @@ def conditions_of_case(case: SparseCase, side: str, levels: int, device: str) ->
 
 
 def _given(case: SparseCase, side: str) -> dict[str, Tensor]:
-    single = torch.from_numpy(case.features.single)
     return {
         "indices": torch.from_numpy(case.voxels.indices),
-        "single": single,
-        "seen": torch.ones(single.shape[:2]),
+        "single": torch.from_numpy(case.features.single),
+        "seen": torch.from_numpy(case.features.seen),
         "rays": torch.from_numpy(case.features.rays),
         "plane": torch.from_numpy(case.features.plane),
         "shared": torch.from_numpy(case.features.shared),

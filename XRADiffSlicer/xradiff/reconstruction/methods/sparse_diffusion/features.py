@@ -44,12 +44,14 @@ class VoxelFeatures:
 
     Attributes:
         single: (V, N, SINGLE) from each view; distances in mm at the voxel's depth, negative inside the mask.
+        seen: (V, N) 1 where the view tells of a voxel (`MaskCone.sees`), else 0. Two views see all.
         shared: (N, SHARED) across the views.
         rays: (V, N) which of the view's rays (bundles as wide as a voxel) each voxel lies on, from 0.
         plane: (N,) angle in rad of the epipolar plane of the first two views; rivals of a voxel have the same.
     """
 
     single: Array
+    seen: Array
     shared: Array
     rays: NDArray[np.int64]
     plane: Array
@@ -62,7 +64,7 @@ class _Seen:
     distance: Array  # (N, 8) mm
     radius: Array  # (N,) mm
     calibre: Array  # (N,) mm
-    offset: Array  # (N,) mm from the vessel's middle line
+    offset: Array  # (N,) mm from the vessel's middle line; 0, like the plane's normal and clarity, where unseen
     clarity: Array  # (N,)
     ray: Array  # (N, 3) unit vector
     plane: Array  # (N, 3) unit normal of the plane through ray and vessel in the image, towards its middle line
@@ -78,30 +80,47 @@ def voxel_features(maps: Sequence[VesselMaps], voxels: ActiveVoxels, tolerance_m
         tolerance_mm: that the voxels were chosen with.
     """
     points, children = voxels.centres_lps_mm(), voxels.children_lps_mm()
-    seen = [_seen(each, points, children, voxels.grid.spacing_mm[0]) for each in maps]
-    radii = np.stack([one.radius for one in seen])
-    mean, least = radii.mean(axis=0), radii.min(axis=0)
-    disagreement = (radii.max(axis=0) - least) / np.maximum(mean, 0.1)
-    direction = _implied_directions(seen)
+    there = _visible(maps, points)
+    seen = [
+        _seen(each, points, children, voxels.grid.spacing_mm[0], one) for each, one in zip(maps, there, strict=True)
+    ]
+    mean, least, most = _over_views([one.radius for one in seen], there)
+    disagreement = np.asarray((most - least) / np.maximum(mean, 0.1), dtype=np.float32)
+    direction = _implied_directions(seen, there)
     single = np.stack([_single(one, direction, disagreement) for one in seen])
-    rays = np.mean([outer(one.ray) for one in seen], axis=0)
+    rays = _over_views([outer(one.ray) for one in seen], there)[0]
     place = (points - _middle(maps)) / PLACE_MM
     known = np.broadcast_to(np.array([tolerance_mm, voxels.grid.spacing_mm[0]], dtype=np.float32), (len(points), 2))
-    wall = _wall(seen, children - points[:, None])
+    wall = _wall(seen, there, children - points[:, None])
     shared = np.concatenate(
         [direction, rays, mean[:, None], least[:, None], disagreement[:, None], place, known, wall], axis=1
     )
     rays_of = np.stack([one.bin for one in seen])
     plane = _epipolar_angle(maps[0].camera, maps[1].camera, points)
-    return VoxelFeatures(single.astype(np.float32), shared.astype(np.float32), rays_of, plane)
+    return VoxelFeatures(single.astype(np.float32), there, shared.astype(np.float32), rays_of, plane)
 
 
-def _wall(seen: Sequence[_Seen], children_mm: Array) -> Array:
+def _visible(maps: Sequence[VesselMaps], points: Array) -> Array:
+    """Return (V, N) 1 where a view tells of a point, else 0; of two views both are needed everywhere."""
+    if len(maps) == 2:
+        return np.ones((2, len(points)), dtype=np.float32)
+    return np.stack([each.cone.sees(points) for each in maps]).astype(np.float32)
+
+
+def _over_views(values: Sequence[Array], there: Array) -> tuple[Array, Array, Array]:
+    """Return mean, least and most of values (N, ...) of each view, over the views that see a voxel; (V, N) 1 or 0."""
+    stacked = np.stack(values)
+    weight = np.broadcast_to(there.reshape(*there.shape, *[1] * (stacked.ndim - 2)), stacked.shape)
+    least = np.min(stacked, axis=0, where=weight > 0, initial=np.inf)
+    most = np.max(stacked, axis=0, where=weight > 0, initial=-np.inf)
+    return np.average(stacked, axis=0, weights=weight).astype(np.float32), least, most
+
+
+def _wall(seen: Sequence[_Seen], there: Array, children_mm: Array) -> Array:
     """Return (N, 8 + 2): distance from the implied wall, how well it is known, disagreement of the calibres."""
-    calibres = np.stack([one.calibre for one in seen])
-    mean = calibres.mean(axis=0)
+    mean, least, most = _over_views([one.calibre for one in seen], there)
     distance, known = implied_wall([one.plane for one in seen], [one.offset for one in seen], mean, children_mm)
-    spread = (calibres.max(axis=0) - calibres.min(axis=0)) / np.maximum(mean, 0.1)
+    spread = (most - least) / np.maximum(mean, 0.1)
     return np.concatenate([np.clip(distance, -FARTHEST_MM, FARTHEST_MM), known[:, None], spread[:, None]], axis=1)
 
 
@@ -114,7 +133,7 @@ def _epipolar_angle(a: Camera, b: Camera, points: Array) -> Array:
     return np.asarray(np.arctan2(arms @ np.cross(axis, out), arms @ out), dtype=np.float32)
 
 
-def _seen(maps: VesselMaps, points: Array, children: Array, block_mm: float) -> _Seen:
+def _seen(maps: VesselMaps, points: Array, children: Array, block_mm: float, there: Array) -> _Seen:
     camera = maps.camera
     distance = maps.edge.distance_mm(children.reshape(-1, 3)).reshape(-1, 8)
     pixels, depth = camera.project(points), camera.depth(points)
@@ -136,10 +155,10 @@ def _seen(maps: VesselMaps, points: Array, children: Array, block_mm: float) -> 
         distance=np.clip(distance, -FARTHEST_MM, FARTHEST_MM).astype(np.float32),
         radius=radius,
         calibre=calibre,
-        offset=offset.astype(np.float32),
-        clarity=maps.clarity[place],
+        offset=(offset * there).astype(np.float32),
+        clarity=maps.clarity[place] * there,
         ray=ray.astype(np.float32),
-        plane=_plane(camera, maps.tangent[place], maps.inward[place], ray),
+        plane=_plane(camera, maps.tangent[place], maps.inward[place], ray) * there[:, None],
         bin=ray_number,
     )
 
@@ -157,14 +176,15 @@ def _lifted(camera: Camera, step: Array) -> NDArray[np.floating]:
     return np.asarray(step[:, :1] * row_mm * camera.v + step[:, 1:] * column_mm * camera.u)
 
 
-def _implied_directions(seen: Sequence[_Seen]) -> Array:
-    """Return (N, 6): the mean over pairs of views of t t^T, t = n_A x n_B the direction both images imply.
+def _implied_directions(seen: Sequence[_Seen], there: Array) -> Array:
+    """Return (N, 6): the mean over pairs of views that see a voxel of t t^T, t = n_A x n_B the direction both imply.
 
     Where both planes nearly coincide t is short: the images say little.
     """
     pairs = list(combinations(seen, 2))
     total = sum(outer(np.cross(a.plane, b.plane) * np.sqrt(a.clarity * b.clarity)[:, None]) for a, b in pairs)
-    return np.asarray(total / len(pairs), dtype=np.float32)
+    views = there.sum(axis=0)
+    return np.asarray(total / np.maximum(views * (views - 1) / 2, 1)[:, None], dtype=np.float32)
 
 
 def _single(one: _Seen, direction: Array, disagreement: Array) -> Array:
