@@ -27,7 +27,7 @@ def add_parser(subparsers: Any) -> argparse.ArgumentParser:
         "--data", type=Path, metavar="DIR", help="made with `synthesize`; segmentation: labelled angiograms"
     )
     cases.add_argument("--generate", type=int, metavar="N", help="draw N synthetic cases in memory instead")
-    add("--mixture", metavar="NAME", help="draw several kinds of cases: exact, broad or views; replaces the options below")
+    add("--mixture", metavar="NAME", help="draw several kinds of cases: exact, broad or views; replaces what is below")
     add("--side", choices=("left", "right", "drawn"), default="drawn", help="of generated cases (default %(default)s)")
     add("--motion", default="none", metavar="KIND", help="of generated cases: none, rigid, heart or image")
     add(
