@@ -1,6 +1,6 @@
 """What else sparse XRA-Diff could predict, be told or learn from first: a short training from random weights each.
 
-    PYTHONPATH=XRADiffSlicer python Testing/Benchmarks/sparse_diffusion_alternatives.py --steps 400 --cases 4
+    PYTHONPATH=XRADiffSlicer python Testing/Benchmarks/sparse_diffusion_alternatives.py --steps 150 --cases 2
 
 Every row sees the same examples (exact masks, the part between two epipolar planes where they are large). Tested on
 other cases, without mask guidance, moved blocks and postprocessing, at the best of the thresholds for each row.
@@ -40,7 +40,7 @@ from xradiff.training.validation import chance
 
 TRAIN_SEED, TEST_SEED = 990_032, 990_033
 LEARNING_RATE = 3e-3
-MOST_BLOCKS = 8_000
+MOST_BLOCKS = 4_000
 THRESHOLDS = (0.3, 0.4, 0.5, 0.6)
 IMAGE_PX, CUBE = 64, 32
 """What the paper's encoders are shown here: masks of IMAGE_PX^2, a backprojection of CUBE^3."""
@@ -231,8 +231,8 @@ def scores(
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--steps", type=int, default=400)
-    parser.add_argument("--cases", type=int, default=4, help="of each side, to test")
+    parser.add_argument("--steps", type=int, default=150)
+    parser.add_argument("--cases", type=int, default=2, help="of each side, to test")
     options = parser.parse_args()
     given, tests = examples(options.steps), []
     for number in range(2 * options.cases):

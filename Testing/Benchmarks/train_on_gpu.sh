@@ -13,7 +13,7 @@ weights=XRADiffSlicer/Resources/Models/sparse_diffusion_both.safetensors
 begin=(); [ -f "$weights" ] && begin=(--begin "$weights")
 cores=$(nproc)
 timeout --signal=TERM "$((minutes * 60))" python3 -m xradiff train sparse_diffusion --generate 2000064 \
-    --mixture broad --validation-cases 64 --steps "$steps" --batch 8 --warmup 100 --average 0.999 \
+    --mixture views --validation-cases 64 --steps "$steps" --batch 8 --warmup 100 --average 0.999 \
     --validate-every 500 --checkpoint-every 250 --precision bfloat16 --device cuda --workers "$((cores - 2))" \
     --set learning_rate=2e-3 "${begin[@]}" --out "$out/train" || echo "stopped after $minutes minutes"
 for side in right left; do

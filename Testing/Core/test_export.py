@@ -21,6 +21,7 @@ from xradiff.export.content import ResultFolderContent
 from xradiff.export.overlay import MASK_ONLY_RGB, RESULT_ONLY_RGB, overlay_picture
 from xradiff.export.report import verdict
 from xradiff.export.report.calibration import calibration
+from xradiff.export.report.sections import summary
 from xradiff.export.scenes import direction_letters, view_picture
 from xradiff.export.words import angles_in_words, number, percent, title_of
 from xradiff.geometry import camera_of
@@ -194,6 +195,12 @@ class Page(html.parser.HTMLParser):
 def folder(content, tmp_path):
     write_result_folder(tmp_path / "out", content)
     return tmp_path / "out"
+
+
+def test_two_views_are_told_of_a_third_one(content, tmp_path):
+    three = replace(content, views=(*content.views, content.views[0]), fits=(*content.fits, content.fits[0]))
+    assert "A third view decides" in summary(content, tmp_path)
+    assert "A third view decides" not in summary(three, tmp_path)
 
 
 def test_the_whole_folder(folder, content):

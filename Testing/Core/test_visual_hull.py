@@ -8,9 +8,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import xradiff.memory
-from xradiff.datatypes import AngiogramView, VolumeGrid
+from xradiff.datatypes import Acquisition, AngiogramView, VolumeGrid
 from xradiff.errors import Cancelled, InputError
 from xradiff.geometry import camera_of
+from xradiff.geometry.camera import camera_from
 from xradiff.geometry.placement import grid_around
 from xradiff.progress import silent
 from xradiff.projection import MaskCone, backproject_masks, signed_distance_px, silhouette
@@ -51,22 +52,63 @@ def test_sparse_equals_the_dense_answer(sphere_views, shape):
     cones = cones_of(views)
     sparse = backproject_masks(cones, grid, 0.6)
     everywhere = grid.centres(np.argwhere(np.ones(grid.shape, bool)))
-    seen = np.stack([told_by_hand(view, everywhere) for view in views])
+    told = np.stack([told_by_hand(view, everywhere, 0.6) for view in views])
     outside = np.stack([cone.distance_mm(everywhere) for cone in cones])
-    worst = np.where(seen, outside, -np.inf).max(axis=0) - 0.6
-    values = np.where(seen.sum(axis=0) >= 2, np.clip(0.5 - worst / 0.75, 0, 1), 0)
+    worst = np.where(told, outside, -np.inf).max(axis=0) - 0.6
+    values = np.where(told.sum(axis=0) >= 2, np.clip(0.5 - worst / 0.75, 0, 1), 0)
     found = np.zeros(grid.shape)
     found[tuple(sparse.indices.T)] = sparse.values
     np.testing.assert_allclose(found.ravel(), values, atol=2e-4)  # single precision: 1e-4 px
-    assert shape == (256, 256) or (~seen.all(axis=0) & (values >= 0.5)).any()
+    assert shape == (256, 256) or (~told.all(axis=0) & (values >= 0.5)).any()
 
 
-def told_by_hand(view, points):
+def told_by_hand(view, points, tolerance_mm):
     """Beyond a side that the ball touches a view tells nothing; beyond the others that there is no ball."""
-    row, column = camera_of(view).project(points).T
-    (rows, columns), mask = view.mask.shape, view.mask
-    unknown = (row < -0.5) & mask[0].any() | (row > rows - 0.5) & mask[-1].any()
-    return ~(unknown | (column < -0.5) & mask[:, 0].any() | (column > columns - 0.5) & mask[:, -1].any())
+    camera, (rows, columns), mask = camera_of(view), view.mask.shape, view.mask
+    row, column = camera.project(points).T
+    edge = tolerance_mm / camera.pixel_size_mm(camera.depth(points)) - 0.5
+    unknown = (row < edge) & mask[0].any() | (row > rows - 1 - edge) & mask[-1].any()
+    return ~(unknown | (column < edge) & mask[:, 0].any() | (column > columns - 1 - edge) & mask[:, -1].any())
+
+
+@pytest.mark.parametrize(("gap_px", "open_side"), [(0, True), (4, True), (12, False)])
+def test_a_side_is_open_where_the_mask_comes_near_to_it(gap_px, open_side):
+    """Within 2 % of the image's size: 5.1 px here. Behind the source a view tells that there is nothing."""
+    mask = np.zeros((256, 200), bool)
+    mask[100:110, gap_px : gap_px + 10] = True
+    camera = camera_from(Acquisition(0, 0, 1050.0, 750.0, (0.4, 0.4)), mask.shape)
+    left, right = (camera.source + 750 * ray for ray in camera.ray_directions(np.array([[105, -20], [105, 230.0]])))
+    behind = camera.source - 50 * camera.d - 30 * camera.u
+    told = MaskCone.of(mask, camera).tells_of(np.stack([left, right, behind]))
+    assert told.tolist() == [not open_side, True, True]
+
+
+def test_a_view_twice_changes_nothing(sphere_views):
+    """Two views from nearly the same direction, whose images cut the ball, do not tell the depth for a third one."""
+    shape = (160, 230)
+    once = sphere_views(CENTRE, 9.0, angles=((30, 0), (-40, 20)), shape=shape)
+    twice = sphere_views(CENTRE, 9.0, angles=((30, 0), (-40, 20), (30, 0)), shape=shape)
+    grids = [grid_around(views, 1.0, 1.0) for views in (once, twice)]
+    assert grids[1].extent_mm == pytest.approx(grids[0].extent_mm, abs=3.0)
+    found = [backproject_masks(cones_of(views), grids[0]) for views in (once, twice)]
+    beside = {tuple(index) for index in found[1].indices} ^ {tuple(index) for index in found[0].indices}
+    assert len(beside) < 0.03 * len(found[0].indices)  # a voxel along the border of the images
+
+
+def test_near_an_open_side_a_misplaced_view_takes_no_vessel(sphere_views):
+    """Within the tolerance of the border the ball may lie beyond it."""
+    views = sphere_views(CENTRE, 4.0, angles=((30, 0), (-40, 20), (5, -35)), shape=(300, 300))
+    far = sphere_views((CENTRE[0], CENTRE[1], CENTRE[2] + 20.0), 4.0, angles=((5, -35),), shape=(300, 300))[0]
+    row = camera_of(far).project(np.array([CENTRE]))[0, 0]
+    rows = int(np.ceil(row)) + 3  # the image ends 0.9 mm below the ball's middle; another vessel leaves it there
+    mask = far.mask[:rows].copy()
+    mask[-3:, :10] = True
+    offset = (0.0, 0.5 * (rows - 300) * far.acquisition.pixel_spacing_mm[0])
+    cut = AngiogramView("cut", far.pixels[:rows], replace(far.acquisition, detector_offset_mm=offset), mask=mask)
+    cones = cones_of([*views[:2], cut])
+    middle = VolumeGrid.centred((3, 3, 3), 0.2, CENTRE)
+    assert len(backproject_masks(cones, middle, 0.0).indices) == 0
+    assert len(backproject_masks(cones, middle, 2.0).indices) == 27
 
 
 def test_what_lies_beside_one_image_is_found_by_two_others(sphere_views):

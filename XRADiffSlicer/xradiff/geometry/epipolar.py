@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import combinations
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -10,14 +11,32 @@ from numpy.typing import ArrayLike, NDArray
 from ..errors import InputError
 from .camera import Camera
 
-__all__ = ["epipolar_line", "epipolar_normal", "line_in_image", "ray_gap_mm", "triangulate", "view_separation_deg"]
+__all__ = [
+    "WIDE_DEG",
+    "epipolar_line",
+    "epipolar_normal",
+    "line_in_image",
+    "ray_gap_mm",
+    "triangulate",
+    "view_separation_deg",
+    "wide_pairs",
+]
 
 Array = NDArray[np.float64]
+
+WIDE_DEG = 25.0
+"""Views that are closer together leave the depth of a point uncertain."""
 
 
 def view_separation_deg(a: Camera, b: Camera) -> float:
     """Return the angle in [0, 90] between the two viewing lines (opposite views count as 0)."""
     return float(np.rad2deg(np.arctan2(np.linalg.norm(np.cross(a.d, b.d)), abs(a.d @ b.d))))
+
+
+def wide_pairs(cameras: Sequence[Camera]) -> tuple[tuple[int, int], ...]:
+    """Return the pairs (i, j), i < j, of views at least WIDE_DEG apart: two of them tell a point's depth."""
+    every = combinations(range(len(cameras)), 2)
+    return tuple((i, j) for i, j in every if view_separation_deg(cameras[i], cameras[j]) >= WIDE_DEG)
 
 
 def epipolar_normal(a: Camera, b: Camera) -> Array:

@@ -1,9 +1,8 @@
-"""Where the tree can lie: the space that all masks' bounding boxes see, as a voxel grid."""
+"""Where the tree can lie: the space that the masks' bounding boxes see, as a voxel grid."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import combinations
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +12,7 @@ from scipy.spatial import HalfspaceIntersection
 from ..datatypes import AngiogramView, VolumeGrid
 from ..errors import InputError
 from .camera import Camera, camera_of
+from .epipolar import wide_pairs
 
 __all__ = ["common_space", "grid_around"]
 
@@ -62,7 +62,7 @@ def common_space(views: Sequence[AngiogramView], margin_mm: float = 0.0) -> NDAr
 
 
 def grid_around(views: Sequence[AngiogramView], spacing_mm: float, margin_mm: float = 0.0) -> VolumeGrid:
-    """Return the grid of `spacing_mm` voxels that holds all that two or more of the masks can show.
+    """Return the grid of `spacing_mm` voxels that holds all that two of the masks, WIDE_DEG apart, can show.
 
     It is centred where the rays through the masks meet, not at the isocentre: an isocentred grid
     clips real trees. What lies beside the image of a third view two others may still see.
@@ -71,8 +71,9 @@ def grid_around(views: Sequence[AngiogramView], spacing_mm: float, margin_mm: fl
         InputError: the views' cones do not meet.
     """
     corners = common_space(views, margin_mm)
-    if len(views) > 2:
-        corners = np.concatenate([common_space(pair, margin_mm) for pair in combinations(views, 2)])
+    pairs = wide_pairs([camera_of(view) for view in views]) if len(views) > 2 else ()
+    if pairs:
+        corners = np.concatenate([common_space([views[i], views[j]], margin_mm) for i, j in pairs])
     low, high = corners.min(axis=0), corners.max(axis=0)
     shape = np.ceil((high - low) / spacing_mm).astype(int) + 1
     return VolumeGrid.centred(tuple(int(count) for count in shape), spacing_mm, (low + high) / 2)

@@ -6,6 +6,6 @@ imported by name, because they load torch and ODL.
 """
 
 from .silhouette import silhouette
-from .sparse import MaskCone, backproject_masks, bilinear, signed_distance_px
+from .sparse import MaskCone, backproject_masks, bilinear, signed_distance_px, views_that_tell
 
-__all__ = ["MaskCone", "backproject_masks", "bilinear", "signed_distance_px", "silhouette"]
+__all__ = ["MaskCone", "backproject_masks", "bilinear", "signed_distance_px", "silhouette", "views_that_tell"]

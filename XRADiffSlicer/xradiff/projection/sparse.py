@@ -2,8 +2,8 @@
 
 A block of voxels is kept while its centre projects, in every view, no further from the mask than
 the tolerance plus the block's own half diagonal; kept blocks are halved until the voxel size.
-Of three views or more, one whose image a voxel lies beside says nothing of it where a vessel runs out on that side,
-as long as two others see it.
+Of three views or more, one tells nothing of voxels beyond a side of its image that its mask comes near to, as long
+as two others, well apart, tell of them: vessels may run out there.
 """
 
 from __future__ import annotations
@@ -20,18 +20,17 @@ from ..checks import check_range
 from ..datatypes import SparseVolume, VolumeGrid
 from ..errors import InputError
 from ..geometry import Camera
+from ..geometry.epipolar import wide_pairs
 from ..memory import check_memory
 from ..progress import Progress, silent
 
-__all__ = ["MaskCone", "backproject_masks", "signed_distance_px"]
+__all__ = ["MaskCone", "backproject_masks", "signed_distance_px", "views_that_tell"]
 
 BYTES_PER_CANDIDATE = 160
 CHUNK = 1 << 14  # candidates at a time: their coordinates stay in the processor's cache
 COARSEST_MM = 8.0
 FARTHEST_PX = 1e6
 HALF_DIAGONAL = np.sqrt(3) / 2
-LEAST_VIEWS = 2
-"""So many must see a voxel: one alone leaves its depth open."""
 OPEN = 0.02
 """Share of an image's size: where the mask is nearer to a side, vessels may run out of it."""
 
@@ -106,8 +105,8 @@ class MaskCone:
         distance *= depth * float(self.camera.pixel_size_mm(1.0))
         return distance if depth.min(initial=1) > 0 else np.where(depth > 0, distance, np.inf)
 
-    def sees(self, points_lps_mm: NDArray[np.floating], margin_mm: float = 0.0) -> NDArray[np.bool_]:
-        """Return whether the view tells of points (N, 3): not where they lie beyond a side that a vessel runs out of.
+    def tells_of(self, points_lps_mm: NDArray[np.floating], margin_mm: float = 0.0) -> NDArray[np.bool_]:
+        """Return whether the view tells of points (N, 3): not beyond a side of its image that the mask comes near to.
 
         Args:
             points_lps_mm: where.
@@ -116,13 +115,13 @@ class MaskCone:
         matrix = self.camera.matrix.astype(points_lps_mm.dtype)
         column, row, depth = matrix[:, :3] @ points_lps_mm.T + matrix[:, 3:]
         margin = 0.5 * depth + margin_mm / float(self.camera.pixel_size_mm(1.0))
-        inside = depth > 0
+        beyond = np.zeros(len(points_lps_mm), dtype=np.bool_)
         for place, size, (low, high) in zip((row, column), self.camera.shape, self._open_sides(), strict=True):
             if low:
-                inside &= place >= -margin
+                beyond |= place < -margin
             if high:
-                inside &= place <= (size - 1) * depth + margin
-        return np.asarray(inside)
+                beyond |= place > (size - 1) * depth + margin
+        return np.asarray(~beyond | (depth <= 0))
 
     def _open_sides(self) -> tuple[tuple[bool, bool], tuple[bool, bool]]:
         """Return whether the mask comes near the (first, last) row and the (first, last) column."""
@@ -146,6 +145,23 @@ def bilinear(image: NDArray[np.float32], row: NDArray[np.floating], column: NDAr
     return upper + (lower - upper) * part_row.astype(row.dtype)
 
 
+def views_that_tell(
+    cones: Sequence[MaskCone], points_lps_mm: NDArray[np.floating], tolerance_mm: float = 0.0
+) -> NDArray[np.bool_]:
+    """Return (V, N) which views tell of points (N, 3), see `MaskCone.tells_of`; all, where two are all that there are.
+
+    Nearer to such a side than the tolerance, inside the image, a point may belong to a vessel beyond it.
+    """
+    if not _wide_pairs(cones):
+        return np.ones((len(cones), len(points_lps_mm)), dtype=np.bool_)
+    return np.stack([cone.tells_of(points_lps_mm, -tolerance_mm) for cone in cones])
+
+
+def _wide_pairs(cones: Sequence[MaskCone]) -> tuple[tuple[int, int], ...]:
+    """Return the pairs of which one must tell of a voxel; none where all views must."""
+    return wide_pairs([cone.camera for cone in cones]) if len(cones) > 2 else ()
+
+
 def backproject_masks(
     cones: Sequence[MaskCone], grid: VolumeGrid, tolerance_mm: float = 0.0, progress: Progress = silent
 ) -> SparseVolume:
@@ -153,8 +169,8 @@ def backproject_masks(
 
     A voxel's value is the minimum over the views of clip(1/2 - (D - tolerance) / spacing, 0, 1), D its
     signed distance in mm to that view's mask edge; so it is at least 1/2 exactly where the centre
-    projects within the tolerance of every mask. Voxels of value 0 are left out.
-    With three views or more, those count that tell of the centre (`MaskCone.sees`); at least two must.
+    projects within the tolerance of the masks. Voxels of value 0 are left out.
+    With three views or more, those count that tell of the centre (`views_that_tell`); two 25 degrees apart must.
 
     Args:
         cones: one per view, two or more for a bounded volume.
@@ -219,13 +235,14 @@ def _kept_chunk(
     reach = 0.0 if factor == 1 else 1.02 * HALF_DIAGONAL * spacing * factor
     values = np.ones(len(indices), dtype=np.float32)
     points = grid.centres(indices * factor + (factor - 1) / 2).astype(np.float32)
-    if len(cones) > LEAST_VIEWS:
-        keep = np.sum([cone.sees(points, reach) for cone in cones], axis=0) >= LEAST_VIEWS
+    if pairs := _wide_pairs(cones):
+        told = [cone.tells_of(points, reach - tolerance_mm) for cone in cones]
+        keep = np.any([told[i] & told[j] for i, j in pairs], axis=0)
         indices, values, points = indices[keep], values[keep], points[keep]
     for cone in cones:
         outside = cone.distance_mm(points) - (tolerance_mm + reach)
-        if len(cones) > LEAST_VIEWS:
-            outside[~cone.sees(points, -reach)] = -np.inf  # part of the block lies beside the image
+        if pairs:
+            outside[~cone.tells_of(points, -reach - tolerance_mm)] = -np.inf  # not of the whole block
         values = np.minimum(values, np.clip(0.5 - outside / spacing, 0, 1))
         keep = values > 0
         indices, values, points = indices[keep], values[keep], points[keep]

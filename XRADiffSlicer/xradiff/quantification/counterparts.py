@@ -12,14 +12,16 @@ from ..projection import MaskCone, backproject_masks, silhouette
 
 __all__ = ["shares_with_counterpart"]
 
-SPACING_MM = 0.5
+SPACING_MM = 1.0
+UNKNOWN = float("nan")
 
 
 def shares_with_counterpart(views: Sequence[AngiogramView], tolerance_mm: float) -> tuple[float, ...]:
     """Return for each view the share (0 to 1) of its mask's pixels on whose ray lies a point that the masks allow.
 
-    Such a point projects onto the mask of every view that tells of it, two at least (`backproject_masks`). What is
-    left over has no counterpart; all of it where the views see no common space.
+    Such a point projects onto the mask of every view that tells of it (`backproject_masks`), to half a millimetre.
+    What is left over has no counterpart. Not a number where nothing can be said: the views see no common space, or the
+    masks allow too much for the memory.
 
     Args:
         views: calibrated, with masks that hold a vessel.
@@ -28,7 +30,7 @@ def shares_with_counterpart(views: Sequence[AngiogramView], tolerance_mm: float)
     cones = [MaskCone.of(view.vessel_mask(), camera_of(view)) for view in views]
     try:
         grid = grid_around(views, SPACING_MM, tolerance_mm + SPACING_MM)
+        allowed = backproject_masks(cones, grid, tolerance_mm)
     except InputError:
-        return (0.0,) * len(views)
-    allowed = backproject_masks(cones, grid, tolerance_mm)
+        return (UNKNOWN,) * len(views)
     return tuple(float(silhouette(allowed, cone.camera)[cone.distance_px < 0].mean()) for cone in cones)

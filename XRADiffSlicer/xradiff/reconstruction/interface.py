@@ -12,6 +12,7 @@ import numpy as np
 from ..datatypes import AngiogramView, SparseVolume
 from ..errors import InputError
 from ..geometry import camera_of, view_separation_deg
+from ..geometry.epipolar import WIDE_DEG
 from ..progress import Progress
 from ..weights import WeightsFile
 
@@ -23,7 +24,7 @@ __all__ = [
 ]
 
 REFUSED_BELOW_DEG = 10.0
-WARNED_BELOW_DEG = 25.0
+WARNED_BELOW_DEG = WIDE_DEG
 
 
 @dataclass(frozen=True, eq=False)

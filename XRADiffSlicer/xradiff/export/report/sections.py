@@ -28,6 +28,7 @@ CAUTION = (
     "and thickness and course along the viewing lines are known least. Compare the renderings with the "
     "anatomy."
 )
+THIRD_VIEW = " A third view decides most of what two leave open."
 DEFINITIONS = (
     "Coverage: fraction of the mask\u2019s pixels onto which a voxel of the result projects.",
     (
@@ -74,7 +75,8 @@ def summary(content: ResultFolderContent, folder: Path) -> str:
     render = folder / "render.png"
     caption = "The surface without perspective; lighter is nearer to the viewer."
     picture = figure(render, "Surface seen from the front and from the left", caption) if render.exists() else ""
-    note = f'<p class="note">{escape(CAUTION)} {escape(CRITERIA)}</p>'
+    caution = CAUTION + (THIRD_VIEW if len(fits) == 2 else "")
+    note = f'<p class="note">{escape(caution)} {escape(CRITERIA)}</p>'
     return section("summary", "Summary", lead, warnings, f'<dl class="numbers">{cells}</dl>', picture, note)
 
 

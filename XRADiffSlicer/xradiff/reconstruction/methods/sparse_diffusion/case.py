@@ -8,14 +8,13 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from ....datatypes import AngiogramView, SparseVolume
+from ....datatypes import AngiogramView
 from ....progress import Progress, silent, stage
-from ....projection import MaskCone, silhouette
 from .active import ActiveVoxels, active_voxels
 from .features import VoxelFeatures, voxel_features
 from .vessel_maps import VesselMaps, vessel_maps
 
-__all__ = ["SparseCase", "explained_share", "hull_values", "prepare_case"]
+__all__ = ["SparseCase", "hull_values", "prepare_case"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,14 +25,12 @@ class SparseCase:
         voxels: where a vessel can lie.
         features: what the views tell of them.
         tolerance_mm: that the voxels were chosen with.
-        explained: share of each view's mask that they cover.
         moved: the same case on blocks moved by a voxel, where that was asked for.
     """
 
     voxels: ActiveVoxels
     features: VoxelFeatures
     tolerance_mm: float
-    explained: tuple[float, ...]
     moved: SparseCase | None = None
 
 
@@ -81,21 +78,13 @@ def _on_blocks(
     cones = [each.cone for each in maps]
     voxels = active_voxels(views, cones, spacing_mm, tolerance_mm, stage(progress, 0.0, 0.7), moved=moved)
     progress(0.7, "what the views tell of each voxel")
-    explained = tuple(explained_share(voxels, cone) for cone in cones)
-    return SparseCase(voxels, voxel_features(maps, voxels, tolerance_mm), tolerance_mm, explained)
+    return SparseCase(voxels, voxel_features(maps, voxels, tolerance_mm), tolerance_mm)
 
 
 def hull_values(features: VoxelFeatures, spacing_mm: float) -> NDArray[np.float32]:
     """Return (N, 8) the soft intersection of the masks at the children, with edges finer than a pixel.
 
-    See `backproject_masks`; no tolerance.
+    See `backproject_masks`; no tolerance, and the views that tell of a block's middle tell of its children.
     """
     worst = np.where(features.seen[..., None] > 0, features.single[..., :8], -np.inf).max(axis=0)
     return np.clip(0.5 - worst / spacing_mm, 0, 1)
-
-
-def explained_share(voxels: ActiveVoxels, cone: MaskCone) -> float:
-    """Return the share of the pixels of a cone's mask that the voxels' reprojection covers."""
-    inside = cone.distance_px < 0
-    blocks = SparseVolume(voxels.grid, voxels.indices, np.ones(len(voxels), dtype=np.float32))
-    return float(silhouette(blocks, cone.camera)[inside].mean())

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ....geometry import Camera, triangulate
+from ....projection import views_that_tell
 from .active import ActiveVoxels
 from .implied import implied_wall, outer
 from .vessel_maps import VesselMaps
@@ -44,7 +45,7 @@ class VoxelFeatures:
 
     Attributes:
         single: (V, N, SINGLE) from each view; distances in mm at the voxel's depth, negative inside the mask.
-        seen: (V, N) 1 where the view tells of a voxel (`MaskCone.sees`), else 0. Two views see all.
+        seen: (V, N) 1 where the view tells of a voxel (`views_that_tell`), else 0. Of two views both do.
         shared: (N, SHARED) across the views.
         rays: (V, N) which of the view's rays (bundles as wide as a voxel) each voxel lies on, from 0.
         plane: (N,) angle in rad of the epipolar plane of the first two views; rivals of a voxel have the same.
@@ -80,7 +81,7 @@ def voxel_features(maps: Sequence[VesselMaps], voxels: ActiveVoxels, tolerance_m
         tolerance_mm: that the voxels were chosen with.
     """
     points, children = voxels.centres_lps_mm(), voxels.children_lps_mm()
-    there = _visible(maps, points)
+    there = views_that_tell([each.cone for each in maps], points, tolerance_mm).astype(np.float32)
     seen = [
         _seen(each, points, children, voxels.grid.spacing_mm[0], one) for each, one in zip(maps, there, strict=True)
     ]
@@ -98,13 +99,6 @@ def voxel_features(maps: Sequence[VesselMaps], voxels: ActiveVoxels, tolerance_m
     rays_of = np.stack([one.bin for one in seen])
     plane = _epipolar_angle(maps[0].camera, maps[1].camera, points)
     return VoxelFeatures(single.astype(np.float32), there, shared.astype(np.float32), rays_of, plane)
-
-
-def _visible(maps: Sequence[VesselMaps], points: Array) -> Array:
-    """Return (V, N) 1 where a view tells of a point, else 0; of two views both are needed everywhere."""
-    if len(maps) == 2:
-        return np.ones((2, len(points)), dtype=np.float32)
-    return np.stack([each.cone.sees(points) for each in maps]).astype(np.float32)
 
 
 def _over_views(values: Sequence[Array], there: Array) -> tuple[Array, Array, Array]:
