@@ -113,7 +113,8 @@ def test_csv_has_a_row_for_each_run_and_tables_define_each_column(swept):
     mean = np.mean([run.metrics["dice"] for run in result.runs if run.job.given["tolerance_mm"] == 0.05])
     assert f"| both | Visual hull | tolerance_mm=0.05 | 2 | {mean:.2f} (" in text
     summary = (result.folder / "summary.md").read_text()
-    assert "2 cases (1 right, 1 left)" in summary and "xradiff benchmark ..." in summary
+    assert "2 cases (1 right, 1 left), 2 views a case (there are more, which only judge the results" in summary
+    assert "xradiff benchmark ..." in summary
     assert "- `calibrate`: Calibration mode." in summary and "- `tolerance_mm`: " in summary
     assert "![Metrics by tolerance_mm](plots/tolerance_mm.png)" in summary
 
@@ -293,6 +294,7 @@ def test_real_views_are_scored_by_their_masks_alone(tmp_path, monkeypatch):
     assert metrics["reprojection_coverage_view0"] > 0.9 and 0 < metrics["volume_ml"] < 50
     summary = (tmp_path / "out" / "summary.md").read_text()
     assert "2D coverage, view 1" in summary and "Volume [ml]" in summary and "clDice" not in summary
+    assert "1 case (1 right), 2 views a case, seed 0" in summary
     assert benchmark(tmp_path / "data", tmp_path / "out").reused == 1
     drawn = []
     monkeypatch.setattr(plots, "_draw_curve", lambda axes, curve, name, *rest: drawn.append((name, curve.points)))

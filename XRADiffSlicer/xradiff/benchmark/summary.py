@@ -47,8 +47,10 @@ def _what(runs: Sequence[Run], seed: int) -> str:
     counted = "1 case" if len(cases) == 1 else f"{len(cases)} cases"
     views = sorted({run.job.options["views"] for run in runs})
     used = f"{views[0]}" if len(views) == 1 else f"{views[0]} to {views[-1]}"
+    more = any("_held_out_view" in name for run in runs for name in run.metrics)
+    rest = " (there are more, which only judge the results: see the setting `views`)" if more else ""
     return (
-        f"{counted} ({', '.join(sides)}), {used} views a case, seed {seed}. The methods are told "
+        f"{counted} ({', '.join(sides)}), {used} views a case{rest}, seed {seed}. The methods are told "
         "the side, the masks and the geometry files; what the geometry files do not say (displacement of the patient) "
         "they are not told."
     )
