@@ -113,7 +113,7 @@ class Alternative(training.SparseTraining):
         super().__init__(replace(Recipe(), learning_rate=LEARNING_RATE))
         self.row = row
         if row.encoders:
-            self.network = self.module = Told(self.network)  # type: ignore[arg-type]
+            self.network = self.module = Told(self.network)
 
     @property
     def schedule(self) -> NoiseSchedule:
@@ -146,7 +146,7 @@ class Alternative(training.SparseTraining):
         given = conditions_of_case(case, "auto", len(self._recipe.channels), "cpu")
         noise = torch.randn(len(case.voxels), 8, generator=chance(TEST_SEED))
         if self.row.encoders:
-            network.shown = shown  # type: ignore[assignment]
+            network.shown = shown
         if self.row.prediction == "sample":
             passes = training.PASSES if self.row.steps == 1 else 1
             return training.sample(

@@ -626,6 +626,7 @@ def test_a_wrong_view_is_noticed_where_masks_touch_the_sides_of_their_images():
     poses = tuple(Acquisition(a, b, 1050.0, 750.0, (0.308, 0.308)) for a, b in ((30, 0), (-40, 20), (0, -35)))
     case = draw_case(CaseOptions(side="right", image_px=512, poses=poses, views=3), 3, 1)
     assert contradictions(prepare_case(case.views, 0.5), case.views) == ()
+    assert contradictions(prepare_case(case.views, 0.5, 1.0), case.views) == ()
     turned = replace(poses[2], primary_deg=8.0, secondary_deg=-27.0)
     views = (*case.views[:2], case.views[2].with_acquisition(turned))
     prepared = prepare_case(views, 0.5)

@@ -23,6 +23,8 @@ ALIKE = 0.03
 """Where leaving out one view or another makes the rest agree nearly as well, all of them are named."""
 DEPTHS = 16
 """At so many places along a pixel's ray is looked whether all views tell of it."""
+ENOUGH = 10_000
+"""Pixels of a mask that are looked at, about."""
 JUDGED = 0.1
 """Where of a smaller share of a mask can be judged, nothing is said of it."""
 
@@ -72,23 +74,29 @@ def _explained(voxels: ActiveVoxels, views: Sequence[AngiogramView], tolerance_m
     cones = [MaskCone.of(view.vessel_mask(), camera_of(view)) for view in views]
     told = views_that_tell(cones, voxels.centres_lps_mm(), tolerance_mm).all(axis=0)
     blocks = SparseVolume(voxels.grid, voxels.indices[told], np.ones(int(told.sum()), dtype=np.float32))
-    corners, shares = common_space(views, tolerance_mm), []
+    reach = common_space(views, tolerance_mm + voxels.grid.spacing_mm[0])  # as `active_voxels` looked for them
+    shares = []
     for cone in cones:
         pixels = np.argwhere(cone.distance_px < 0)
-        judged = _judged(cone, cones, pixels, corners)
+        pixels = pixels[:: 1 + len(pixels) // ENOUGH]
+        judged = _judged(cone, cones, pixels, reach, tolerance_mm)
         covered = silhouette(blocks, cone.camera)[tuple(pixels[judged].T)]
         shares.append(float(covered.mean()) if judged.mean() >= JUDGED else 1.0)
     return shares
 
 
 def _judged(
-    cone: MaskCone, cones: Sequence[MaskCone], pixels: NDArray[np.int64], corners_lps_mm: NDArray[np.float64]
+    cone: MaskCone,
+    cones: Sequence[MaskCone],
+    pixels: NDArray[np.int64],
+    reach_lps_mm: NDArray[np.float64],
+    tolerance_mm: float,
 ) -> NDArray[np.bool_]:
     """Return for which pixels (P, 2) of a view all views tell of the ray (P,), as far as the tree can reach."""
     camera = cone.camera
-    depth = camera.depth(corners_lps_mm)
+    depth = camera.depth(reach_lps_mm)
     rays = camera.ray_directions(pixels.astype(np.float64))
     rays /= (rays @ camera.d)[:, None]
     points = camera.source + rays[:, None] * np.linspace(depth.min(), depth.max(), DEPTHS)[:, None]
-    told = views_that_tell(cones, points.reshape(-1, 3)).all(axis=0)
+    told = views_that_tell(cones, points.reshape(-1, 3), tolerance_mm).all(axis=0)
     return np.asarray(told.reshape(len(pixels), DEPTHS).all(axis=1))
