@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import sys
 from dataclasses import replace
@@ -10,10 +11,12 @@ import numpy as np
 import pytest
 from xradiff.calibration import Landmarks, calibrate, read_landmarks
 from xradiff.calibration.closed_form import PRIOR_MM, Gaps, held_back, solve_shifts
+from xradiff.calibration.evidence import Consistency, _weighted_median
 from xradiff.calibration.frame import pair_frame, ray_normals
 from xradiff.calibration.frontier import frontier_points
+from xradiff.calibration.misfit import misfit
 from xradiff.calibration.outline import trace_outline
-from xradiff.calibration.report import MOVED_MM
+from xradiff.calibration.report import EXACT_MM, MOST_MM, CalibrationReport, ViewCorrection
 from xradiff.datatypes import Acquisition, AngiogramView
 from xradiff.errors import InputError
 from xradiff.geometry import camera_of
@@ -215,7 +218,53 @@ def test_a_moved_view_leaves_a_tolerance_and_consistent_ones_none():
     still, _ = case("right", 0, shift=ZERO)
     moved, _ = case("right", 0)
     assert calibrate(still).tolerance_mm == 0 and calibrate(moved, mode="off").tolerance_mm == 0
-    assert calibrate(moved).tolerance_mm == MOVED_MM
+    assert 0 < calibrate(moved).tolerance_mm <= MOST_MM
+
+
+def reported(gap_mm, sigma_mm, accepted):
+    moved = ViewCorrection("b", (0, 0, 0), 0.0, 0.0, {"n": sigma_mm, "m": 9.0, "b": 9.0}, (), {}, accepted, "")
+    return CalibrationReport((), "auto", (moved,), None, Consistency(1.0, 1.0, 1.0, 1.0, gap_mm)).tolerance_mm
+
+
+def test_the_tolerance_follows_what_is_left_and_how_sure_the_shift_is():
+    assert reported(EXACT_MM, 0.2, accepted=False) == 0
+    assert reported(EXACT_MM, 0.2, accepted=True) == pytest.approx(0.6)
+    assert 0.4 < reported(0.25, 0.2, accepted=False) < reported(0.25, 0.2, accepted=True) < MOST_MM
+    assert reported(3.0, 0.1, accepted=True) == MOST_MM and reported(EXACT_MM, 0.01, accepted=True) == 0
+
+
+def pair_fits(**gaps):
+    return {tuple(int(number) for number in pair[1:]): Consistency(1, 1, 1, 1, gap) for pair, gap in gaps.items()}
+
+
+def test_masks_that_fit_badly_are_told_and_the_view_named_that_does_not_belong():
+    names = ("a", "b", "c")
+    assert misfit(names, pair_fits(p01=0.1, p02=0.3, p12=0.4)) == ()
+    (one,) = misfit(names, pair_fits(p01=0.1, p02=0.6, p12=0.5))
+    assert "0.40 mm apart" in one and "without c the others fit" in one
+    (any_of_two,) = misfit(names, pair_fits(p01=0.2, p02=0.2, p12=0.9))
+    assert "without" not in any_of_two  # b or c
+    (two,) = misfit(names[:2], pair_fits(p01=0.9))
+    assert "without" not in two and "an angle may be wrong, or the heart in another phase" in two
+
+
+def test_a_wrong_angle_of_two_views_is_mostly_noticed():
+    """Their rays may still meet plane by plane: what all masks allow would explain them well."""
+    noticed = {0: 0, 5: 0}
+    for side, seed in itertools.product(("right", "left"), range(3)):
+        (first, second), _ = case(side, seed, shift=ZERO)
+        pose = second.acquisition
+        for degrees in noticed:
+            turned = replace(pose, primary_deg=pose.primary_deg + degrees, secondary_deg=pose.secondary_deg + degrees)
+            warnings = calibrate((first, second.with_acquisition(turned))).warnings
+            noticed[degrees] += any("fit one another badly" in warning for warning in warnings)
+    assert noticed[0] == 0 and noticed[5] >= 4
+
+
+def test_the_matched_gap_is_the_weighted_median_of_near_ones():
+    gaps, weights = np.array([0.5, 0.1, 0.2, 9.0]), np.array([1.0, 1.0, 3.0, 100.0])
+    assert _weighted_median(gaps, weights) == 0.2
+    assert _weighted_median(gaps[3:], weights[3:]) == 3.0 == _weighted_median(gaps[:0], weights[:0])
 
 
 def test_corrected_view_reprojects_the_reference_tree():

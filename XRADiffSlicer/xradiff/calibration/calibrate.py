@@ -18,6 +18,7 @@ from .closed_form import PRIOR_MM
 from .evidence import Consistency
 from .frame import PairFrame
 from .landmarks import Landmarks, landmark_gaps
+from .misfit import misfit
 from .outline import trace_outline
 from .report import CalibrationReport, PairSearch, ViewCorrection
 from .scene import LEAST_SEPARATION_DEG, Scene, usable_pairs
@@ -207,7 +208,9 @@ def _report(
     searches = tuple(PairSearch((views[i].name, views[j].name), curve) for (i, j), curve in estimate.curves.items())
     used = sum(len(g.gaps_mm) for g in scene.landmarks)
     notes = (f"{used} correspondences of landmarks were used",) if scene.landmarks else ()
-    return CalibrationReport(corrected, mode, corrections, *consistency, searches, notes, estimate.warnings)
+    pairs = _posed(views, poses, scene).evidence(np.zeros((len(views), 3)))
+    bad = misfit([view.name for view in views], {pair: found.consistency for pair, found in pairs.items()})
+    return CalibrationReport(corrected, mode, corrections, *consistency, searches, notes, (*estimate.warnings, *bad))
 
 
 def _correction(

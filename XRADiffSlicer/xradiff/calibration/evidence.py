@@ -20,6 +20,7 @@ _AGREE_MM = 0.25  # kernel of the agreement between matched frontier points
 _WIDTH_SD = 0.35  # of the logarithm of the ratio of the vessel's widths in two views
 _LEAST_AFFINITY = 0.05
 _LARGEST_GAP_MM = 5.0
+_FARTHEST_MATCH_MM = 3.0
 _COVERAGE_SCALE = 0.1
 _BIN_MM = 0.25
 
@@ -35,12 +36,15 @@ class Consistency:
             the larger (0 to 1); overlapping vessels keep it below 1.
         agreement: share (0 to 1) of the frontier points' weight that has a partner within about 0.25 mm.
         frontier_gap_mm: weighted mean distance of a frontier point to the nearest of its kind (at most 5 mm).
+        matched_gap_mm: weighted median distance of frontier points that are each other's nearest, of those less than
+            3 mm apart; 3 mm where there are none.
     """
 
     coverage: float
     crossing_overlap: float
     agreement: float
     frontier_gap_mm: float
+    matched_gap_mm: float
 
     @property
     def score(self) -> float:
@@ -50,7 +54,7 @@ class Consistency:
 
     def to_dict(self) -> dict[str, float]:
         """Return the numbers by name, ready for JSON."""
-        names = ("coverage", "crossing_overlap", "agreement", "frontier_gap_mm", "score")
+        names = ("coverage", "crossing_overlap", "agreement", "frontier_gap_mm", "matched_gap_mm", "score")
         return {name: round(float(getattr(self, name)), 5) for name in names}
 
 
@@ -112,7 +116,7 @@ def affinity(first: FrontierPoints, second: FrontierPoints) -> Array:
 
 def mean_consistency(parts: list[Consistency]) -> Consistency:
     """Return the mean of each number over pairs of views (at least one)."""
-    names = ("coverage", "crossing_overlap", "agreement", "frontier_gap_mm")
+    names = ("coverage", "crossing_overlap", "agreement", "frontier_gap_mm", "matched_gap_mm")
     return Consistency(*(float(np.mean([getattr(part, name) for part in parts])) for name in names))
 
 
@@ -141,7 +145,18 @@ def _consistency(
     covered = [(x * (y > 0)).sum() / max(x.sum(), 1e-9) for x, y in ((one, two), (two, one))]
     overlap = np.minimum(one, two).sum() / max(np.maximum(one, two).sum(), 1e-9)
     agreement = 2 * float((matches.weights * kernel).sum()) / total
-    return Consistency(float(np.mean(covered)), float(overlap), agreement, gap)
+    matched = _weighted_median(np.abs(matches.gaps_mm), matches.weights)
+    return Consistency(float(np.mean(covered)), float(overlap), agreement, gap, matched)
+
+
+def _weighted_median(gaps_mm: Array, weights: Array) -> float:
+    """Return the weighted median of the gaps (P,) that may be matches at all."""
+    near = gaps_mm < _FARTHEST_MATCH_MM
+    if not near.any():
+        return _FARTHEST_MATCH_MM
+    order = np.argsort(gaps_mm[near])
+    shares = np.cumsum(weights[near][order])
+    return float(gaps_mm[near][order][np.searchsorted(shares, 0.5 * shares[-1])])
 
 
 def _crossing_counts(outline_a: Outline, outline_b: Outline, frame: PairFrame) -> tuple[Array, Array]:

@@ -11,8 +11,13 @@ from .search import VoteCurve
 
 __all__ = ["CalibrationReport", "PairSearch", "ViewCorrection"]
 
-MOVED_MM = 1.0
-"""What a heart's deformation leaves between two views after the shift: 0.5 to 1.5 mm in generated cases."""
+EXACT_MM = 0.12
+"""Matched points of simultaneous views lie so far apart (median), since outlines are traced to a part of a pixel."""
+LEAST_MM, MOST_MM = 0.1, 1.0
+"""Less does not matter; more gave no better results (see README.md)."""
+SPREAD = 1.48 / 2
+"""Median of gaps -> standard deviation of what lies half-way between them."""
+STANDARD_DEVIATIONS = 3.0
 
 
 @dataclass(frozen=True)
@@ -97,13 +102,21 @@ class CalibrationReport:
 
     @property
     def tolerance_mm(self) -> float:
-        """By how much the masks may still disagree: 0 where no view had to be moved, else `MOVED_MM`.
+        """By how much the masks may still disagree, 0 to 1 mm: three standard deviations of what is left.
 
-        A patient who moved between the views also changed shape, which no shift corrects. That a shift was
-        accepted tells such views from simultaneous ones: it was in 15 of 16 generated pairs with heart motion and
-        in none of 8 exact ones.
+        That is the spread of the gaps between matched points, beyond that of simultaneous views, and the uncertainty
+        of the shift across the epipolar planes where a view was moved. A heart that beat changed its shape, which no
+        shift corrects.
         """
-        return MOVED_MM if any(correction.accepted for correction in self.corrections) else 0.0
+        if self.consistency_after is None:
+            return 0.0
+        gap_mm = self.consistency_after.matched_gap_mm
+        variance = SPREAD**2 * max(gap_mm**2 - EXACT_MM**2, 0.0)
+        variance += max(
+            (correction.sigma_mm["n"] ** 2 for correction in self.corrections if correction.accepted), default=0
+        )
+        tolerance_mm = min(STANDARD_DEVIATIONS * variance**0.5, MOST_MM)
+        return round(tolerance_mm, 2) if tolerance_mm >= LEAST_MM else 0.0
 
     def to_dict(self) -> dict[str, Any]:
         """Return everything but the pixels, ready for JSON."""
