@@ -20,9 +20,11 @@ from xradiff.quantification import cldice, dice, on_common_grid
 from xradiff.reconstruction.interface import ReconstructionInputs
 from xradiff.reconstruction.methods.sparse_diffusion.answers import probabilities_of
 from xradiff.reconstruction.methods.sparse_diffusion.case import prepare_case
+from xradiff.reconstruction.methods.sparse_diffusion.coarse import coarse_start
 from xradiff.reconstruction.methods.sparse_diffusion.config import SparseDiffusionConfig
 from xradiff.reconstruction.methods.sparse_diffusion.features import MEAN_RADIUS
-from xradiff.reconstruction.methods.sparse_diffusion.method import load_denoiser, volume_of
+from xradiff.reconstruction.methods.sparse_diffusion.method import volume_of
+from xradiff.reconstruction.methods.sparse_diffusion.network import load_denoiser
 from xradiff.reconstruction.methods.sparse_diffusion.recipe import Recipe
 from xradiff.resources import resource
 from xradiff.training.mixtures import MixedCases
@@ -50,10 +52,11 @@ def main() -> None:
     for number in range(options.cases):
         views, truth = mixture.case(number)
         tolerance_mm = MOVED_TOLERANCE_MM if mixture.kind(number).aligned else 0.0
-        case = prepare_case(views, recipe.spacing_mm, tolerance_mm, also_moved=True)
+        inputs, config, chance = ReconstructionInputs(views, 0.5), SparseDiffusionConfig(), np.random.default_rng(0)
+        start = coarse_start(inputs, config, recipe, tolerance_mm, chance)
+        case = prepare_case(views, recipe.spacing_mm, tolerance_mm, also_moved=True, thinning=start)
         answer = probabilities_of(
-            network, case, ReconstructionInputs(views, 0.5), recipe, SparseDiffusionConfig(),
-            generator=np.random.default_rng(0), progress=silent,
+            network, case, inputs, recipe, config, generator=np.random.default_rng(0), progress=silent
         ).mean(axis=0)  # fmt: skip
         scores.append(dices(answer, case.voxels, truth))
         answers.append((answer, case, truth.voxels(case.voxels.fine)))

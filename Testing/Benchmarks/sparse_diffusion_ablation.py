@@ -15,6 +15,7 @@ from contextlib import ExitStack
 from dataclasses import replace
 from unittest.mock import patch
 
+import numpy as np
 import torch
 from bench_tools import write_table
 from sparse_diffusion_settings import SHARED, SINGLE
@@ -22,9 +23,12 @@ from torch import Tensor, nn
 from torch.nn.functional import mse_loss
 from xradiff.datatypes import SparseVolume
 from xradiff.quantification import cldice, dice, on_common_grid
+from xradiff.reconstruction.interface import ReconstructionInputs
 from xradiff.reconstruction.methods.sparse_diffusion import training
 from xradiff.reconstruction.methods.sparse_diffusion.case import SparseCase, prepare_case
-from xradiff.reconstruction.methods.sparse_diffusion.example import conditions_of_case
+from xradiff.reconstruction.methods.sparse_diffusion.coarse import coarse_start
+from xradiff.reconstruction.methods.sparse_diffusion.conditions import conditions_of_case
+from xradiff.reconstruction.methods.sparse_diffusion.config import SparseDiffusionConfig
 from xradiff.reconstruction.methods.sparse_diffusion.method import volume_of
 from xradiff.reconstruction.methods.sparse_diffusion.recipe import Recipe
 from xradiff.synthetic.case import CaseOptions, draw_case
@@ -130,7 +134,10 @@ def main() -> None:
     maker = training.SparseTraining.from_settings(settings).example
     source = MixedCases("exact", TRAIN_SEED, options.steps)
     examples = [small(maker(*source.case(number)), number) for number in range(options.steps)]
-    tests = {side: [test_case(side, number) for number in range(options.cases)] for side in ("left", "right")}
+    tests = {
+        side: [test_case(side, number, weights.recipe) for number in range(options.cases)]
+        for side in ("left", "right")
+    }
     rows = []
     for name in [*INPUTS, *LAYERS, *TRAINING]:
         with ExitStack() as patched:
@@ -157,10 +164,12 @@ def small(example: Mapping[str, Tensor], number: int) -> dict[str, Tensor]:
     return training.cropped(batch, training.MOST_BLOCKS, chance(TRAIN_SEED, number))
 
 
-def test_case(side: str, number: int) -> Test:
+def test_case(side: str, number: int, recipe: Mapping[str, object]) -> Test:
     """Return a case prepared for the network, and the true vessels."""
     drawn = draw_case(CaseOptions(side=side), TEST_SEED, number)
-    case = prepare_case(drawn.views, 0.5)
+    inputs, config = ReconstructionInputs(drawn.views, 0.5), SparseDiffusionConfig()
+    start = coarse_start(inputs, config, Recipe.from_json(recipe), 0.0, np.random.default_rng(0))
+    case = prepare_case(drawn.views, 0.5, thinning=start)
     return case, TreeTruth(drawn.subject.tree).voxels(case.voxels.fine)
 
 

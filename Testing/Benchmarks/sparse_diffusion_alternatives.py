@@ -24,7 +24,8 @@ from xradiff.datatypes import SparseVolume
 from xradiff.quantification import cldice, dice, on_common_grid
 from xradiff.reconstruction.methods.sparse_diffusion import training
 from xradiff.reconstruction.methods.sparse_diffusion.case import SparseCase, prepare_case
-from xradiff.reconstruction.methods.sparse_diffusion.example import SparseExample, conditions_of, conditions_of_case
+from xradiff.reconstruction.methods.sparse_diffusion.conditions import conditions_of, conditions_of_case
+from xradiff.reconstruction.methods.sparse_diffusion.example import SparseExample
 from xradiff.reconstruction.methods.sparse_diffusion.method import volume_of
 from xradiff.reconstruction.methods.sparse_diffusion.network import SparseDenoiser
 from xradiff.reconstruction.methods.sparse_diffusion.recipe import Recipe

@@ -20,9 +20,11 @@ from xradiff.quantification import cldice, dice
 from xradiff.reconstruction.interface import ReconstructionInputs
 from xradiff.reconstruction.methods.sparse_diffusion.answers import probabilities_of
 from xradiff.reconstruction.methods.sparse_diffusion.case import SparseCase, prepare_case
+from xradiff.reconstruction.methods.sparse_diffusion.coarse import coarse_start
 from xradiff.reconstruction.methods.sparse_diffusion.config import SparseDiffusionConfig
 from xradiff.reconstruction.methods.sparse_diffusion.connect import connect_parts
-from xradiff.reconstruction.methods.sparse_diffusion.method import load_denoiser, volume_of
+from xradiff.reconstruction.methods.sparse_diffusion.method import volume_of
+from xradiff.reconstruction.methods.sparse_diffusion.network import load_denoiser
 from xradiff.reconstruction.methods.sparse_diffusion.recipe import Recipe
 from xradiff.synthetic.case import CaseOptions, draw_case
 from xradiff.synthetic.tubes import occupancy, tubes_of
@@ -98,7 +100,8 @@ def main() -> None:
     for side in ("left", "right"):
         for number in range(options.cases):
             drawn = draw_case(CaseOptions(side=side), SEED, number)
-            case = prepare_case(drawn.views, recipe.spacing_mm, also_moved=True)
+            start = coarse_start(ReconstructionInputs(drawn.views, 0.5), PLAIN, recipe, 0.0, np.random.default_rng(0))
+            case = prepare_case(drawn.views, recipe.spacing_mm, also_moved=True, thinning=start)
             truth = occupancy(tubes_of(drawn.subject.tree), case.voxels.fine)
             for name, (config, change, told) in todo.items():
                 inputs = ReconstructionInputs(drawn.views, 0.5, side if told == "as it is" else "auto")

@@ -12,8 +12,8 @@ from bench_tools import measure, write_table
 
 SEED, CASES = 990_001, 3
 STAGES = (
-    "masks and blocks", "network, 2 passes and 1 moved", "network, 4 steps of them", "whole method, tolerance of 1 mm",
-    "whole method, float32", "whole method",
+    "masks, coarser start, blocks", "network, 2 passes and 1 moved", "network, 4 steps of them",
+    "whole method, no coarser start", "whole method, tolerance of 1 mm", "whole method, float32", "whole method",
 )  # fmt: skip
 
 
@@ -24,28 +24,36 @@ def stage(name: str, side: str):
     from xradiff.reconstruction.interface import ReconstructionInputs
     from xradiff.reconstruction.methods.sparse_diffusion.answers import probabilities_of
     from xradiff.reconstruction.methods.sparse_diffusion.case import prepare_case
+    from xradiff.reconstruction.methods.sparse_diffusion.coarse import coarse_start
     from xradiff.reconstruction.methods.sparse_diffusion.config import SparseDiffusionConfig
-    from xradiff.reconstruction.methods.sparse_diffusion.method import SparseDiffusion, load_denoiser
+    from xradiff.reconstruction.methods.sparse_diffusion.method import SparseDiffusion
+    from xradiff.reconstruction.methods.sparse_diffusion.network import load_denoiser
     from xradiff.reconstruction.methods.sparse_diffusion.recipe import Recipe
     from xradiff.synthetic.case import CaseOptions, draw_case
     from xradiff.weights import find_weights, open_weights
 
     views = [draw_case(CaseOptions(side=side), SEED, number).views for number in range(CASES)]
-    if name == "masks and blocks":
-        return lambda: [prepare_case(each, 0.5, also_moved=True) for each in views]
     inputs = [ReconstructionInputs(each, 0.5, side) for each in views]
+    weights = open_weights(find_weights("sparse_diffusion_both", "train some"), "sparse_diffusion")
+    recipe = Recipe.from_json(weights.recipe)
+
+    def prepared():
+        for one in inputs:
+            start = coarse_start(one, SparseDiffusionConfig(), recipe, 0.0, np.random.default_rng(0))
+            yield prepare_case(one.views, 0.5, also_moved=True, thinning=start)
+
+    if name == STAGES[0]:
+        return lambda: list(prepared())
     if name.startswith("whole method"):
         method = SparseDiffusion()
         settings = SparseDiffusionConfig(
-            tolerance_mm="1" if "tolerance" in name else "auto", precision="float32" if "float32" in name else "auto"
-        )
+            tolerance_mm="1" if "tolerance" in name else "auto", precision="float32" if "float32" in name else "auto",
+            coarse_start="never" if "no coarser" in name else "auto",
+        )  # fmt: skip
         return lambda: [
             method.reconstruct(one, settings, generator=np.random.default_rng(0), progress=silent) for one in inputs
         ]
-    weights = open_weights(find_weights("sparse_diffusion_both", "train some"), "sparse_diffusion")
-    recipe = Recipe.from_json(weights.recipe)
-    network = load_denoiser(weights, recipe, "cpu")
-    cases = [prepare_case(each, 0.5, also_moved=True) for each in views]
+    network, cases = load_denoiser(weights, recipe, "cpu"), list(prepared())
     config = SparseDiffusionConfig(steps=4 if "4 steps" in name else 1)
     return lambda: [
         probabilities_of(

@@ -15,7 +15,7 @@ cores=$(nproc)
 timeout --signal=TERM "$((minutes * 60))" python3 -m xradiff train sparse_diffusion --generate 2000064 \
     --mixture views --validation-cases 64 --steps "$steps" --batch 8 --warmup 100 --average 0.999 \
     --validate-every 500 --checkpoint-every 250 --precision bfloat16 --device cuda --workers "$((cores - 2))" \
-    --set learning_rate=2e-3 "${begin[@]}" --out "$out/train" || echo "stopped after $minutes minutes"
+    --set learning_rate=2e-3 --set start=sparse_diffusion_coarse "${begin[@]}" --out "$out/train" || echo "stopped after $minutes minutes"
 for side in right left; do
     python3 -m xradiff synthesize --out "$out/$side" --cases 60 --seed 990001 --side "$side" --workers "$cores"
     python3 -m xradiff benchmark --data "$out/$side" --methods visual_hull,sparse_diffusion --out "$out/bench-$side" \

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -74,8 +75,9 @@ def write_gan(folder: Path, name: str = "gan_both") -> WeightsFile:
     return save_weights(folder / f"{name}.safetensors", tensors, "gan", SMALL_GAN.to_json())
 
 
-def write_sparse_diffusion(folder: Path, name: str = "sparse_diffusion_both") -> WeightsFile:
+def write_sparse_diffusion(folder: Path, name: str = "sparse_diffusion_both", **recipe: object) -> WeightsFile:
     """Write a sparse denoiser that takes what all masks hold for the truth: logit = -10 (edge distance in mm)."""
+    told = replace(SMALL_SPARSE, **recipe)
     torch.manual_seed(0)
     network = SparseDenoiser(SMALL_SPARSE)
     for tensor in network.head.parameters():
@@ -83,6 +85,4 @@ def write_sparse_diffusion(folder: Path, name: str = "sparse_diffusion_both") ->
     edge = SMALL_SPARSE.child_channels  # the first of what is told of a child
     network.head[0].weight.data[0, edge], network.head[0].weight.data[1, edge] = -10.0, 10.0
     network.head[2].weight.data[0, :2] = torch.tensor([1.0, -1.0])  # silu(z) - silu(-z) = z
-    return save_weights(
-        folder / f"{name}.safetensors", network.state_dict(), "sparse_diffusion", SMALL_SPARSE.to_json()
-    )
+    return save_weights(folder / f"{name}.safetensors", network.state_dict(), "sparse_diffusion", told.to_json())

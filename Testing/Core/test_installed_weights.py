@@ -53,7 +53,13 @@ def test_every_method_with_weights_is_listed(folder):
 
 def test_shipped_weights_are_listed_and_right(folder):
     shipped = [found for found in list_weights() if found.shipped]
-    assert {found.name for found in shipped} >= {"sparse_diffusion_both", "unet3d_both", "segmentation", "side"}
+    assert {found.name for found in shipped} >= {
+        "sparse_diffusion_both",
+        "sparse_diffusion_coarse",
+        "unet3d_both",
+        "segmentation",
+        "side",
+    }
     for found in shipped:
         assert found.size == found.path.stat().st_size > 1e5 and found.licence == "MIT, like the code"
         assert verify_weights(found.name) == found

@@ -27,11 +27,12 @@ from xradiff.reconstruction.interface import ReconstructionInputs
 from xradiff.reconstruction.methods.sparse_diffusion import layers, method, training
 from xradiff.reconstruction.methods.sparse_diffusion.answers import places_of, probabilities_of
 from xradiff.reconstruction.methods.sparse_diffusion.case import hull_values, prepare_case
+from xradiff.reconstruction.methods.sparse_diffusion.conditions import conditions_of, conditions_of_case
 from xradiff.reconstruction.methods.sparse_diffusion.config import SparseDiffusionConfig
 from xradiff.reconstruction.methods.sparse_diffusion.connect import connect_parts
 from xradiff.reconstruction.methods.sparse_diffusion.contradictions import contradictions
 from xradiff.reconstruction.methods.sparse_diffusion.edges import averaged_along
-from xradiff.reconstruction.methods.sparse_diffusion.example import SparseExample, conditions_of, conditions_of_case
+from xradiff.reconstruction.methods.sparse_diffusion.example import SparseExample
 from xradiff.reconstruction.methods.sparse_diffusion.features import MEAN_RADIUS, WALL, voxel_features
 from xradiff.reconstruction.methods.sparse_diffusion.layers import CaseNorm, DownSample, SubmanifoldConv, UpSample
 from xradiff.reconstruction.methods.sparse_diffusion.mask_guidance import SHARPNESS, STRENGTH, MaskRays
@@ -670,7 +671,7 @@ def test_masks_that_allow_too_much_are_refused(tmp_path):
         AngiogramView(f"view {n}", np.ones(SHAPE), pose, mask=np.ones(SHAPE, dtype=bool))
         for n, pose in enumerate(POSES)
     ]
-    with pytest.raises(InputError, match="the masks allow .* voxels .* at most"):
+    with pytest.raises(InputError, match="the masks allow .* blocks .* at most"):
         reconstruct(full, tmp_path)
 
 

@@ -213,6 +213,13 @@ class VolumeGrid:
         """Return the part of this grid that begins at index `start` and holds `shape` voxels."""
         return VolumeGrid(tuple(shape), self.spacing_mm, tuple(self.centres(start)))  # type: ignore[arg-type]
 
+    def divided(self, parts: int) -> VolumeGrid:
+        """Return the grid whose voxels are the `parts`^3 parts of those of this one."""
+        spacing = np.asarray(self.spacing_mm) / parts
+        origin = np.asarray(self.origin_lps_mm) - spacing * (parts - 1) / 2
+        shape = tuple(parts * count for count in self.shape)
+        return VolumeGrid(shape, tuple(spacing), tuple(origin))  # type: ignore[arg-type]
+
 
 @dataclass(frozen=True, eq=False)
 class SparseVolume:

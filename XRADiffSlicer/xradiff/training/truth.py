@@ -38,7 +38,7 @@ class TreeTruth:
 
     def occupancy(self, grid: VolumeGrid) -> NDArray[np.float32]:
         """Return the share of each voxel (nx, ny, nz), 0 to 1, that lies in a vessel."""
-        fine = _finer(grid)
+        fine = grid.divided(PARTS)
         inside = np.zeros(fine.shape, dtype=np.float32)
         inside[tuple(occupancy(tubes_of(self.tree), fine).indices.T)] = 1
         return _shares(inside)
@@ -89,7 +89,7 @@ class VolumeTruth:
 
     def occupancy(self, grid: VolumeGrid) -> NDArray[np.float32]:
         """Return the share of each voxel (nx, ny, nz), 0 to 1, that lies in a vessel voxel."""
-        fine = _finer(grid)
+        fine = grid.divided(PARTS)
         points = fine.centres(np.moveaxis(np.indices(fine.shape), 0, -1))
         return _shares(self._at(points).astype(np.float32))
 
@@ -117,14 +117,6 @@ def read_truth(path: Path, side: str = "") -> VolumeTruth:
     turn = np.reshape(image.GetDirection(), (3, 3)) * np.asarray(image.GetSpacing())
     inverse = np.linalg.inv(turn)
     return VolumeTruth(voxels, np.column_stack([inverse, -inverse @ np.asarray(image.GetOrigin())]), side)
-
-
-def _finer(grid: VolumeGrid) -> VolumeGrid:
-    """Return the grid whose voxels are the PARTS^3 parts of those of `grid`."""
-    spacing = np.asarray(grid.spacing_mm) / PARTS
-    origin = np.asarray(grid.origin_lps_mm) - spacing * (PARTS - 1) / 2
-    shape = tuple(PARTS * count for count in grid.shape)
-    return VolumeGrid(shape, tuple(spacing), tuple(origin))  # type: ignore[arg-type]
 
 
 def _shares(inside: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -14,10 +14,10 @@ from ....geometry.placement import grid_around
 from ....progress import Progress, silent
 from ....projection import MaskCone, backproject_masks
 
-__all__ = ["BLOCK", "ActiveVoxels", "active_voxels"]
+__all__ = ["BLOCK", "ActiveVoxels", "active_voxels", "check_count", "widened"]
 
 MOST = 300_000
-"""More blocks than that are no vessels (142,000 took 1.3 GB)."""
+"""More blocks than that are too many for the network (142,000 took 1.3 GB)."""
 BLOCK = 2
 """Result voxels along an edge of an active voxel."""
 
@@ -40,10 +40,11 @@ class ActiveVoxels:
     @property
     def fine(self) -> VolumeGrid:
         """The grid of the result."""
-        spacing = self.grid.spacing_mm[0] / BLOCK
-        origin = np.asarray(self.grid.origin_lps_mm) - spacing * (BLOCK - 1) / 2
-        shape = tuple(BLOCK * count for count in self.grid.shape)
-        return VolumeGrid(shape, (spacing,) * 3, tuple(origin))  # type: ignore[arg-type]
+        return self.grid.divided(BLOCK)
+
+    def only(self, kept: NDArray[np.bool_]) -> ActiveVoxels:
+        """Return the blocks that are `kept` (N,)."""
+        return ActiveVoxels(self.grid, self.indices[kept])
 
     def centres_lps_mm(self) -> NDArray[np.float32]:
         """Return the blocks' middles (N, 3)."""
@@ -84,7 +85,7 @@ def active_voxels(
         moved: whether the blocks lie a voxel of `spacing_mm` lower on every axis; the voxels of both coincide.
 
     Raises:
-        InputError: the views see no common space, no voxel is allowed, or there are too many for the memory.
+        InputError: the views see no common space, no voxel is allowed, or backprojection needs too much memory.
     """
     block_mm = BLOCK * spacing_mm
     grid = grid_around(views, block_mm, tolerance_mm + block_mm)
@@ -99,9 +100,22 @@ def active_voxels(
             f"the backprojected masks meet in no voxel of {block_mm:g} mm; check geometry, masks and the order of "
             f"the views, or raise tolerance_mm (now {tolerance_mm:g} mm)"
         )
-    if len(hull.indices) > MOST:
-        raise InputError(
-            f"the masks allow {len(hull.indices)} voxels of {block_mm:g} mm, of which at most {MOST} can be used; the "
-            f"masks must show vessels alone, and tolerance_mm (now {tolerance_mm:g} mm) be small"
-        )
     return ActiveVoxels(grid, hull.indices)
+
+
+def check_count(voxels: ActiveVoxels, tolerance_mm: float) -> None:
+    """Check that the network can work on so many blocks.
+
+    Raises:
+        InputError: they are too many.
+    """
+    if len(voxels) > MOST:
+        raise InputError(
+            f"the masks allow {len(voxels)} blocks of {voxels.grid.spacing_mm[0]:g} mm, of which at most {MOST} can "
+            f"be used; the masks must show vessels alone, and tolerance_mm (now {tolerance_mm:g} mm) be small"
+        )
+
+
+def widened(tolerance_mm: float, spacing_mm: float) -> float:
+    """Return the tolerance of voxels that count as vessel where any part of them does: it may lie off their centre."""
+    return tolerance_mm + spacing_mm / 2

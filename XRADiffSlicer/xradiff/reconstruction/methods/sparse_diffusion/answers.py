@@ -18,15 +18,15 @@ from ....progress import Progress, stage
 from ...interface import ReconstructionInputs
 from .active import BLOCK, ActiveVoxels
 from .case import SparseCase
+from .conditions import conditions_of_case
 from .config import SparseDiffusionConfig
-from .example import conditions_of_case
 from .features import MEAN_RADIUS
 from .mask_guidance import MaskRays
 from .network import Conditions, SparseDenoiser
 from .recipe import Recipe
 from .sampler import sample
 
-__all__ = ["places_of", "probabilities_of"]
+__all__ = ["places_of", "probabilities_of", "works_reduced"]
 
 MULTIPLIES_BFLOAT16 = ("_is_amx_tile_supported", "_is_avx512_bf16_supported")
 """What torch.cpu says of processors that multiply such matrices faster than those of float32."""
@@ -59,7 +59,7 @@ def probabilities_of(
     asked = _Asked(network, inputs, recipe, config, chance, filled)
     first, drawn = _Grid.of(case, asked), []
     moved = _Moved.of(case, case.moved, asked) if case.moved is not None and config.moved_passes else None
-    with torch.autocast(inputs.device, torch.bfloat16, enabled=_reduced(config.precision, inputs.device)):
+    with torch.autocast(inputs.device, torch.bfloat16, enabled=works_reduced(config.precision, inputs.device)):
         for number in range(config.samples):
             part = stage(progress, number / config.samples, (number + 1) / config.samples)
             answer = first.answer(asked, config.steps, config.passes, part if moved is None else stage(part, 0.0, 0.6))
@@ -177,8 +177,8 @@ def _taken(values: Tensor, places: Tensor, otherwise: Tensor) -> Tensor:
     return torch.where(places < 0, otherwise, values.reshape(-1).index_select(0, places.clamp(min=0)))
 
 
-def _reduced(precision: str, device: str) -> bool:
-    """Whether to multiply in bfloat16."""
+def works_reduced(precision: str, device: str) -> bool:
+    """Return whether the network multiplies in bfloat16 with this `precision` of the settings."""
     if precision != "auto":
         return precision == "bfloat16"
     if device != "cpu":

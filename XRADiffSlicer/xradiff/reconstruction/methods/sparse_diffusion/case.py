@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ....datatypes import AngiogramView
 from ....progress import Progress, silent, stage
-from .active import ActiveVoxels, active_voxels
+from .active import ActiveVoxels, active_voxels, check_count
 from .features import VoxelFeatures, voxel_features
 from .vessel_maps import VesselMaps, vessel_maps
 
-__all__ = ["SparseCase", "hull_values", "prepare_case"]
+__all__ = ["SparseCase", "Thinning", "hull_values", "prepare_case"]
+
+Thinning = Callable[[Sequence[VesselMaps], ActiveVoxels, Progress], NDArray[np.bool_]]
+"""Maps of the views, N blocks, progress -> (N,) which of these are looked at."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,12 +29,14 @@ class SparseCase:
         voxels: where a vessel can lie.
         features: what the views tell of them.
         tolerance_mm: that the voxels were chosen with.
+        allowed: all that the masks allow; more than `voxels` after a coarser start.
         moved: the same case on blocks moved by a voxel, where that was asked for.
     """
 
     voxels: ActiveVoxels
     features: VoxelFeatures
     tolerance_mm: float
+    allowed: ActiveVoxels
     moved: SparseCase | None = None
 
 
@@ -41,6 +47,7 @@ def prepare_case(
     progress: Progress = silent,
     *,
     also_moved: bool = False,
+    thinning: Thinning | None = None,
 ) -> SparseCase:
     """Return the case of two or more views with masks.
 
@@ -50,6 +57,7 @@ def prepare_case(
         tolerance_mm: by how much the masks may disagree.
         progress: may raise Cancelled.
         also_moved: whether to prepare it on blocks moved by a voxel too.
+        thinning: chooses among the blocks; all are looked at without.
 
     Raises:
         InputError: an empty mask, views that do not belong together, or masks that allow too much.
@@ -57,12 +65,9 @@ def prepare_case(
     progress(0.0, "measuring the vessels in the masks")
     maps = [vessel_maps(view) for view in views]
     middle = 0.6 if also_moved else 1.0
-    case = _on_blocks(views, maps, spacing_mm, tolerance_mm, stage(progress, 0.2, middle), moved=False)
-    if not also_moved:
-        return case
-    return replace(
-        case, moved=_on_blocks(views, maps, spacing_mm, tolerance_mm, stage(progress, middle, 1.0), moved=True)
-    )
+    on_blocks = partial(_on_blocks, views, maps, spacing_mm, tolerance_mm, thinning)
+    case = on_blocks(stage(progress, 0.2, middle), moved=False)
+    return replace(case, moved=on_blocks(stage(progress, middle, 1.0), moved=True)) if also_moved else case
 
 
 def _on_blocks(
@@ -70,15 +75,18 @@ def _on_blocks(
     maps: Sequence[VesselMaps],
     spacing_mm: float,
     tolerance_mm: float,
+    thinning: Thinning | None,
     progress: Progress,
     *,
     moved: bool,
 ) -> SparseCase:
     """Return the case on blocks that lie as they are, or moved by a voxel."""
     cones = [each.cone for each in maps]
-    voxels = active_voxels(views, cones, spacing_mm, tolerance_mm, stage(progress, 0.0, 0.7), moved=moved)
+    allowed = active_voxels(views, cones, spacing_mm, tolerance_mm, stage(progress, 0.0, 0.6), moved=moved)
+    voxels = allowed if thinning is None else allowed.only(thinning(maps, allowed, stage(progress, 0.6, 0.7)))
+    check_count(voxels, tolerance_mm)
     progress(0.7, "what the views tell of each voxel")
-    return SparseCase(voxels, voxel_features(maps, voxels, tolerance_mm), tolerance_mm)
+    return SparseCase(voxels, voxel_features(maps, voxels, tolerance_mm), tolerance_mm, allowed)
 
 
 def hull_values(features: VoxelFeatures, spacing_mm: float) -> NDArray[np.float32]:

@@ -64,6 +64,12 @@ class SparseDiffusionConfig:
         "By how many mm the masks may disagree; auto takes what calibration leaves, and 0 with calibration off: then "
         "the views are simultaneous and exact.",
     )
+    coarse_start: str = setting(
+        "auto",
+        "Whether a network on voxels of 1 mm first says where to look at all; auto: as the weights were trained, and "
+        "where the masks allow more than 100,000 blocks.",
+        choices=("auto", "never", "always"),
+    )
     connect_mm: float = setting(
         5.0,
         "Gaps up to this long are bridged where all masks allow it and the probability is at least 0.08; 0 bridges "

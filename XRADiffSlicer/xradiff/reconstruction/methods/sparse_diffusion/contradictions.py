@@ -35,7 +35,7 @@ def contradictions(case: SparseCase, views: Sequence[AngiogramView]) -> tuple[st
     Of three or more views it names the one without which the others agree best, or all of which that holds alike. Two
     views cannot tell which of them is wrong, and an error that leaves the masks matching plane by plane shows nowhere.
     """
-    explained = _explained(case.voxels, views, case.tolerance_mm)
+    explained = _explained(case.allowed, views, case.tolerance_mm)
     if min(explained) >= EXPLAINED:
         return ()
     shares = " and ".join(f"{share:.0%} of {view.name}" for share, view in zip(explained, views, strict=True))

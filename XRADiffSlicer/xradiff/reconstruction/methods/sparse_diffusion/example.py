@@ -12,16 +12,18 @@ from torch import Tensor
 
 from ....datatypes import AngiogramView, SparseVolume
 from ...trainable import VesselTruth
-from .active import ActiveVoxels
+from .active import ActiveVoxels, widened
+from .answers import works_reduced
 from .case import SparseCase, hull_values, prepare_case
-from .network import Conditions
-from .tables import joined_indices, tables_of
+from .coarse import CoarseStart
+from .conditions import given_of
 
-__all__ = ["SIDE_NUMBERS", "SparseExample", "conditions_of", "conditions_of_case", "cropped"]
+__all__ = ["SparseExample", "cropped"]
 
 TOLERANCES_MM, TOLERANCE_SHARES = (0.0, 0.5, 1.0), (0.5, 0.25, 0.25)
 """Tolerances that a network is trained with, and how often."""
-SIDE_NUMBERS = {"": 0, "auto": 0, "left": 1, "right": 2}
+COARSE_TOLERANCES_MM = (0.0, 1.0, 2.0, 3.0)
+"""The same of a coarse start, all alike."""
 
 
 @dataclass(frozen=True)
@@ -40,16 +42,24 @@ class SparseExample:
     """
 
     spacing_mm: float
+    truth_parts: int = 1
+    start: str = ""
 
     def __call__(self, views: Sequence[AngiogramView], truth: VesselTruth) -> dict[str, Tensor]:
         chance = np.random.default_rng([zlib.crc32(view.vessel_mask().tobytes()) for view in views])
-        case = prepare_case(views, self.spacing_mm, float(chance.choice(TOLERANCES_MM, p=TOLERANCE_SHARES)))
-        return self.of(case, truth)
+        if self.truth_parts == 1:
+            tolerance_mm = float(chance.choice(TOLERANCES_MM, p=TOLERANCE_SHARES))
+        else:
+            tolerance_mm = widened(float(chance.choice(COARSE_TOLERANCES_MM)), self.spacing_mm)
+        reduced = works_reduced("auto", "cpu")
+        thinning = CoarseStart(views, tolerance_mm, self.start, "", "cpu", reduced, chance) if self.start else None
+        return self.of(prepare_case(views, self.spacing_mm, tolerance_mm, thinning=thinning), truth)
 
     def of(self, case: SparseCase, truth: VesselTruth) -> dict[str, Tensor]:
         """Return the example of a case that is prepared."""
-        vessel, missed = _vessel(case.voxels, truth.voxels(case.voxels.fine))
-        return _given(case, truth.side) | {
+        parts = case.voxels.fine.divided(self.truth_parts)
+        vessel, missed = _vessel(case.voxels, truth.voxels(parts), self.truth_parts)
+        return given_of(case, truth.side) | {
             "volume": torch.from_numpy(vessel),
             "backprojection": torch.from_numpy(hull_values(case.features, self.spacing_mm)),
             "missed": torch.tensor([float(missed)]),
@@ -67,16 +77,6 @@ class SparseExample:
         rows = [name for name in examples[0] if name not in batch]
         batch |= {name: torch.cat([example[name] for example in examples]) for name in rows}
         return batch | {"counts": torch.tensor([len(example["indices"]) for example in examples])}
-
-
-def conditions_of(batch: Mapping[str, Tensor], levels: int) -> Conditions:
-    """Return what the network is given of a batch that `SparseExample.join` made; nothing is dropped."""
-    counts = tuple(batch["counts"].tolist())
-    indices = torch.split(batch["indices"], list(counts))
-    joined, case = joined_indices(indices, levels)
-    tables = tables_of(joined, case, levels)
-    known = torch.ones(len(indices), device=joined.device)
-    return Conditions(tables, batch["single"], batch["seen"], batch["rays"], batch["shared"], batch["side"], known)
 
 
 def cropped(batch: Mapping[str, Tensor], most: int, generator: torch.Generator) -> dict[str, Tensor]:
@@ -100,35 +100,17 @@ def cropped(batch: Mapping[str, Tensor], most: int, generator: torch.Generator) 
     return dict(batch) | of_views | of_blocks | {"counts": torch.tensor(counts)}
 
 
-def conditions_of_case(case: SparseCase, side: str, levels: int, device: str) -> Conditions:
-    """Return what the network is given of one case."""
-    given = {name: tensor.to(device) for name, tensor in _given(case, side).items()}
-    return conditions_of(given | {"counts": torch.tensor([len(case.voxels)])}, levels)
-
-
-def _given(case: SparseCase, side: str) -> dict[str, Tensor]:
-    return {
-        "indices": torch.from_numpy(case.voxels.indices),
-        "single": torch.from_numpy(case.features.single),
-        "seen": torch.from_numpy(case.features.seen),
-        "rays": torch.from_numpy(case.features.rays),
-        "plane": torch.from_numpy(case.features.plane),
-        "shared": torch.from_numpy(case.features.shared),
-        "side": torch.tensor([SIDE_NUMBERS[side]]),
-    }
-
-
 def _padded(values: Tensor, views: int) -> Tensor:
     """Append zeros to (V, N, ...) up to `views`."""
     return torch.cat([values, values.new_zeros(views - len(values), *values.shape[1:])])
 
 
 def _vessel(
-    voxels: ActiveVoxels, truth: SparseVolume
+    voxels: ActiveVoxels, truth: SparseVolume, parts: int
 ) -> tuple[np.ndarray[tuple[int, int], np.dtype[np.float32]], int]:
-    """Return which children (N, 8) are vessel, and how many vessel voxels are no child."""
+    """Return which children (N, 8) hold a voxel of `truth`, and how many vessel voxels are no child."""
     shape = voxels.fine.shape
     children = np.ravel_multi_index(tuple(voxels.children().reshape(-1, 3).T), shape)
-    true = np.ravel_multi_index(tuple(truth.indices.T), shape)
+    true = np.unique(np.ravel_multi_index(tuple(truth.indices.T // parts), shape))
     vessel = np.isin(children, true, assume_unique=True).astype(np.float32).reshape(-1, 8)
     return vessel, len(true) - int(vessel.sum())

@@ -8,6 +8,8 @@ and what was gathered is gathered again instead of being kept: 27 times less mem
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -16,7 +18,7 @@ from torch import Tensor, nn
 from ....errors import InputError
 from .tables import KERNEL, SLOTS, Level
 
-__all__ = ["CaseNorm", "DownSample", "SubmanifoldConv", "UpSample"]
+__all__ = ["CaseNorm", "DownSample", "SubmanifoldConv", "UpSample", "enough_memory"]
 
 CHUNK = 1 << 11
 """Rows at a time: what is gathered for them stays in the processor's cache or costs a GPU little memory."""
@@ -151,3 +153,19 @@ class UpSample(nn.Module):
         """Return the answer at the voxels of `level`."""
         spread = (coarse @ self.weight.to(coarse.dtype)).view(-1, self.outputs)
         return spread.index_select(0, level.parent * SLOTS + level.slot)
+
+
+@contextmanager
+def enough_memory(device: str, blocks: int) -> Iterator[None]:
+    """Say in one line where a device, or this computer, has too little memory, smaller chunks or not.
+
+    Raises:
+        InputError: instead of torch.OutOfMemoryError and its like.
+    """
+    try:
+        yield
+    except RuntimeError as error:
+        if not isinstance(error, torch.OutOfMemoryError) and "allocate memory" not in str(error):
+            raise
+        advice = "close other programs" if device == "cpu" else "use --device cpu"
+        raise InputError(f"too little memory on {device} for {blocks} blocks; {advice}") from None

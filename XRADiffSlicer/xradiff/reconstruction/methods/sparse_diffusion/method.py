@@ -2,38 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from ....datatypes import SparseVolume
 from ....errors import InputError
 from ....progress import Progress, stage
-from ....weights import WeightsFile, open_weights
+from ....weights import open_weights
 from ...chosen_weights import voxel_warnings, weights_path
-from ...cube_networks import load_network
 from ...interface import ReconstructionInputs, ReconstructionResult, check_separation
 from .active import ActiveVoxels
 from .answers import probabilities_of
 from .case import SparseCase, prepare_case
+from .coarse import CoarseStart, coarse_start
 from .config import SparseDiffusionConfig
 from .connect import connect_parts
 from .contradictions import contradictions
-from .network import SparseDenoiser
+from .layers import enough_memory
+from .network import load_denoiser
 from .recipe import Recipe
 from .spec import SPEC
 
-__all__ = ["SparseDiffusion", "load_denoiser", "volume_of"]
+__all__ = ["SparseDiffusion", "volume_of"]
 
 LEAST = 0.02
 """Probabilities below this are left out of the result."""
 SAMPLED_STEPS = 2
 """Denoising steps where several samples are asked for, at least."""
-MANY = 200_000
+MANY, MANY_MM = 200_000, 1.0
 """Blocks; 24 generated left trees had up to 84,000 (thick as CTA labels 110,000), with 1 mm of tolerance 180,000."""
 
 
@@ -59,12 +58,15 @@ class SparseDiffusion:
         weights = open_weights(weights_path(SPEC, config.weights, inputs.side), SPEC.name)
         recipe = Recipe.from_json(weights.recipe)
         tolerance_mm = inputs.tolerance_mm if config.tolerance is None else config.tolerance
-        part, twice = stage(progress, 0.0, 0.3), config.moved_passes > 0
-        case = prepare_case(inputs.views, recipe.spacing_mm, tolerance_mm, part, also_moved=twice)
+        start = coarse_start(inputs, config, recipe, tolerance_mm, generator)
+        case = prepare_case(
+            inputs.views, recipe.spacing_mm, tolerance_mm, stage(progress, 0.0, 0.3),
+            also_moved=config.moved_passes > 0, thinning=start,
+        )  # fmt: skip
         progress(0.3, "loading the network")
         network = load_denoiser(weights, recipe, inputs.device)
         shares: list[float] = []
-        with _enough_memory(inputs.device, len(case.voxels)):
+        with enough_memory(inputs.device, len(case.voxels)):
             samples = probabilities_of(
                 network, case, inputs, recipe, config, generator=generator, progress=stage(progress, 0.35, 1.0),
                 filled=shares.append,
@@ -77,7 +79,7 @@ class SparseDiffusion:
         drawn = () if spread is None else tuple(volume_of(case.voxels, one, mean >= LEAST) for one in samples)
         warnings += voxel_warnings(recipe.spacing_mm, inputs.spacing_mm)
         warnings += (*contradictions(case, inputs.views), *_too_much(case))
-        notes += _notes(tolerance_mm, shares)
+        notes += _notes(case, start, shares)
         return ReconstructionResult(volume, notes, uncertainty, warnings, weights, drawn)
 
 
@@ -89,9 +91,13 @@ def _sampling(config: SparseDiffusionConfig) -> tuple[SparseDiffusionConfig, tup
     return replace(config, steps=SAMPLED_STEPS), (told,)
 
 
-def _notes(tolerance_mm: float, explained: Sequence[float]) -> tuple[str, ...]:
-    """Return sentences on the tolerance, and on what was taken because a mask shows it; shares of masks explained."""
-    notes = [f"The masks may disagree by {tolerance_mm:.2g} mm (tolerance_mm)."] if tolerance_mm else []
+def _notes(case: SparseCase, start: CoarseStart | None, explained: Sequence[float]) -> tuple[str, ...]:
+    """Return sentences on tolerance, coarser start, and what was taken because a mask shows it; shares explained."""
+    notes = [f"The masks may disagree by {case.tolerance_mm:.2g} mm (tolerance_mm)."] if case.tolerance_mm else []
+    if start is not None and start.file is not None:
+        told = f"Of {len(case.allowed)} blocks that the masks allow the {len(case.voxels)}"
+        by = f"{start.file.path.name}, SHA-256 {start.file.sha256[:12]}"
+        notes.append(f"{told} near which a coarser network ({by}) found vessels were looked at.")
     if explained:
         notes.append(
             f"By itself the network found vessels for {min(explained):.0%} of a mask only; for the rest the likeliest "
@@ -102,35 +108,10 @@ def _notes(tolerance_mm: float, explained: Sequence[float]) -> tuple[str, ...]:
 
 def _too_much(case: SparseCase) -> tuple[str, ...]:
     """Return a sentence where the masks allow more than the vessels of a tree do."""
-    if len(case.voxels) <= MANY:
+    if len(case.allowed) <= MANY or case.tolerance_mm > MANY_MM:
         return ()
-    told = f"the masks allow {len(case.voxels)} blocks of {case.voxels.grid.spacing_mm[0]:g} mm, more than those of a"
+    told = f"the masks allow {len(case.allowed)} blocks of {case.voxels.grid.spacing_mm[0]:g} mm, more than those of a"
     return (f"{told} coronary tree do ({MANY} at most): they may show more than its vessels, or too thick ones.",)
-
-
-@contextmanager
-def _enough_memory(device: str, blocks: int) -> Iterator[None]:
-    """Say in one line where a device, or this computer, has too little memory; see also `layers`."""
-    try:
-        yield
-    except RuntimeError as error:
-        if not isinstance(error, torch.OutOfMemoryError) and "allocate memory" not in str(error):
-            raise
-        advice = "close other programs" if device == "cpu" else "use --device cpu"
-        raise InputError(f"too little memory on {device} for {blocks} blocks; {advice}") from None
-
-
-def load_denoiser(weights: WeightsFile, recipe: Recipe, device: str) -> SparseDenoiser:
-    """Return the network of a weight file on `device`, ready to answer.
-
-    Raises:
-        InputError: the weights do not fit.
-    """
-    with torch.device("meta"):
-        empty = SparseDenoiser(recipe)
-    network = load_network(empty, weights).to(device)
-    assert isinstance(network, SparseDenoiser)
-    return network
 
 
 def volume_of(

@@ -14,13 +14,15 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import silu
 
+from ....weights import WeightsFile
+from ...cube_networks import load_network
 from .features import SHARED, SINGLE, WALL
 from .layers import CaseNorm, DownSample, SubmanifoldConv, UpSample
 from .rays import RayAttention
 from .recipe import Recipe
 from .tables import SLOTS, Level, Tables
 
-__all__ = ["Conditions", "SparseDenoiser"]
+__all__ = ["Conditions", "SparseDenoiser", "load_denoiser"]
 
 FREQUENCIES = 16
 SIDES = 3
@@ -129,6 +131,19 @@ class SparseDenoiser(nn.Module):
             rows = self.up[number](rows, levels[number], token)
         answer: Tensor = self.compete[1](rows, given.rays, given.seen, levels[0])
         return answer
+
+
+def load_denoiser(weights: WeightsFile, recipe: Recipe, device: str) -> SparseDenoiser:
+    """Return the network of a weight file on `device`, ready to answer.
+
+    Raises:
+        InputError: the weights do not fit.
+    """
+    with torch.device("meta"):
+        empty = SparseDenoiser(recipe)
+    network = load_network(empty, weights).to(device)
+    assert isinstance(network, SparseDenoiser)
+    return network
 
 
 def unexplained(before: Tensor, single: Tensor, rays: Tensor) -> Tensor:

@@ -25,6 +25,9 @@ class Recipe:
 
     Attributes:
         spacing_mm: voxel of the result; the network works on blocks of 2 x 2 x 2.
+        truth_parts: 1 where a voxel counts as vessel if its centre lies in one; 2 where any of the centres of its 2^3
+            parts does, as a coarse start needs it, which must not lose thin vessels.
+        start: name of the weights of a coarse start that says where to look; "" where all voxels are looked at.
         channels: of each level of the U-Net, finest first; every level halves the resolution.
         view_channels: of the encoding of one view at one voxel.
         child_channels: of the head that tells the 8 voxels of a block apart.
@@ -42,6 +45,8 @@ class Recipe:
     """
 
     spacing_mm: float = 0.5
+    truth_parts: int = 1
+    start: str = ""
     channels: tuple[int, ...] = (32, 48, 64, 96, 128)
     view_channels: int = 32
     child_channels: int = 24
@@ -64,6 +69,7 @@ class Recipe:
             raise InputError(f"channels must be 1 to 7 numbers of 4 to 1024, got {channels}")
         object.__setattr__(self, "channels", channels)
         check_range("spacing_mm", self.spacing_mm, 0.1, 5, unit="mm")
+        check_range("truth_parts", self.truth_parts, 1, 2)
         for name in ("view_channels", "child_channels"):
             check_range(name, getattr(self, name), 4, 1024)
         check_range("train_steps", self.train_steps, 1, 100_000)

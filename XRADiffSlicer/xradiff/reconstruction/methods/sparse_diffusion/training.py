@@ -12,7 +12,8 @@ from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits
 
 from ....weights import save_weights
-from .example import SparseExample, conditions_of, cropped
+from .conditions import conditions_of
+from .example import SparseExample, cropped
 from .features import MEAN_RADIUS
 from .network import Conditions, SparseDenoiser
 from .recipe import Recipe
@@ -49,7 +50,7 @@ class SparseTraining:
         self._recipe = recipe
         self.network: nn.Module = SparseDenoiser(recipe)
         self.module = self.network
-        self.example = SparseExample(recipe.spacing_mm)
+        self.example = SparseExample(recipe.spacing_mm, recipe.truth_parts, recipe.start)
         self._levels = noise_levels(recipe)
 
     @classmethod
