@@ -14,7 +14,7 @@ from xradiff.calibration.closed_form import PRIOR_MM, Gaps, held_back, solve_shi
 from xradiff.calibration.evidence import Consistency, _weighted_median
 from xradiff.calibration.frame import pair_frame, ray_normals
 from xradiff.calibration.frontier import frontier_points
-from xradiff.calibration.misfit import misfit
+from xradiff.calibration.misfit import misfit, worst_gap_mm
 from xradiff.calibration.outline import trace_outline
 from xradiff.calibration.report import EXACT_MM, MOST_MM, CalibrationReport, ViewCorrection
 from xradiff.datatypes import Acquisition, AngiogramView
@@ -223,7 +223,7 @@ def test_a_moved_view_leaves_a_tolerance_and_consistent_ones_none():
 
 def reported(gap_mm, sigma_mm, accepted):
     moved = ViewCorrection("b", (0, 0, 0), 0.0, 0.0, {"n": sigma_mm, "m": 9.0, "b": 9.0}, (), {}, accepted, "")
-    return CalibrationReport((), "auto", (moved,), None, Consistency(1.0, 1.0, 1.0, 1.0, gap_mm)).tolerance_mm
+    return CalibrationReport((), "auto", (moved,), matched_gap_mm=gap_mm).tolerance_mm
 
 
 def test_the_tolerance_follows_what_is_left_and_how_sure_the_shift_is():
@@ -231,6 +231,7 @@ def test_the_tolerance_follows_what_is_left_and_how_sure_the_shift_is():
     assert reported(EXACT_MM, 0.2, accepted=True) == pytest.approx(0.6)
     assert 0.4 < reported(0.25, 0.2, accepted=False) < reported(0.25, 0.2, accepted=True) < MOST_MM
     assert reported(3.0, 0.1, accepted=True) == MOST_MM and reported(EXACT_MM, 0.01, accepted=True) == 0
+    assert reported(float("nan"), 0.2, accepted=False) == 0
 
 
 def pair_fits(**gaps):
@@ -239,9 +240,12 @@ def pair_fits(**gaps):
 
 def test_masks_that_fit_badly_are_told_and_the_view_named_that_does_not_belong():
     names = ("a", "b", "c")
-    assert misfit(names, pair_fits(p01=0.1, p02=0.3, p12=0.4)) == ()
-    (one,) = misfit(names, pair_fits(p01=0.1, p02=0.6, p12=0.5))
-    assert "0.40 mm apart" in one and "without c the others fit" in one
+    assert misfit(names, pair_fits(p01=0.1, p02=0.2, p12=0.3)) == ()
+    (one,) = misfit(names, pair_fits(p01=0.1, p02=0.6, p12=0.4))
+    assert "0.50 mm apart" in one and "without c the others fit" in one
+    four = {pair: 0.05 if 3 not in pair else 0.5 for pair in itertools.combinations(range(4), 2)}
+    (diluted,) = misfit((*names, "d"), {pair: Consistency(1, 1, 1, 1, gap) for pair, gap in four.items()})
+    assert "0.50 mm apart" in diluted and "without d the others fit" in diluted
     (any_of_two,) = misfit(names, pair_fits(p01=0.2, p02=0.2, p12=0.9))
     assert "without" not in any_of_two  # b or c
     (two,) = misfit(names[:2], pair_fits(p01=0.9))
@@ -262,9 +266,15 @@ def test_a_wrong_angle_of_two_views_is_mostly_noticed():
 
 
 def test_the_matched_gap_is_the_weighted_median_of_near_ones():
-    gaps, weights = np.array([0.5, 0.1, 0.2, 9.0]), np.array([1.0, 1.0, 3.0, 100.0])
+    gaps, weights = np.array([0.5, 0.1, 0.2, 0.9, 9.0]), np.array([1.0, 1.0, 4.0, 1.0, 100.0])
     assert _weighted_median(gaps, weights) == 0.2
-    assert _weighted_median(gaps[3:], weights[3:]) == 3.0 == _weighted_median(gaps[:0], weights[:0])
+    assert np.isnan(_weighted_median(gaps[1:], weights[1:])) and np.isnan(_weighted_median(gaps[:0], weights[:0]))
+
+
+def test_what_hardly_matches_is_no_number_and_leaves_no_tolerance():
+    names, none = ("a", "b"), {(0, 1): Consistency(1, 1, 1, 1, float("nan"))}
+    assert misfit(names, none) == () and np.isnan(worst_gap_mm(none))
+    assert none[0, 1].to_dict()["matched_gap_mm"] is None
 
 
 def test_corrected_view_reprojects_the_reference_tree():

@@ -8,15 +8,18 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 sys.path.append(str(Path(__file__).parent))
 pytest.importorskip("diffusers")
 
 from small_networks import write_sparse_diffusion
-from xradiff.datatypes import VolumeGrid
-from xradiff.errors import InputError, MissingDependencyError
+from xradiff.datatypes import SparseVolume, VolumeGrid
+from xradiff.errors import Cancelled, InputError, MissingDependencyError
+from xradiff.geometry import camera_of
 from xradiff.pipeline import reconstruct as whole
 from xradiff.progress import silent
+from xradiff.projection import silhouette
 from xradiff.quantification import dice, on_common_grid
 from xradiff.reconstruction.interface import ReconstructionInputs
 from xradiff.reconstruction.methods.sparse_diffusion import active, coarse
@@ -100,7 +103,9 @@ def test_more_blocks_than_the_network_can_take_are_thinned(drawn, weights, monke
     monkeypatch.setattr(coarse, "LIKELY", 0.5)
     blocks = len(prepare_case(drawn.views, 0.5, 2.0).voxels)
     monkeypatch.setattr(active, "MOST", int(0.8 * blocks))
-    with pytest.raises(InputError, match=f"the masks allow {blocks} blocks of 1 mm, of which at most"):
+    with pytest.raises(
+        InputError, match=f"the masks allow {blocks} blocks of 1 mm would have to be looked at, at most"
+    ):
         reconstruct(drawn.views, weights, tolerance_mm="2")
     monkeypatch.setattr(coarse, "MANY_BLOCKS", 0)
     assert len(reconstruct(drawn.views, weights, tolerance_mm="2").volume.indices)
@@ -112,9 +117,78 @@ def test_where_nothing_is_likely_everything_is_looked_at(drawn, weights, monkeyp
     assert np.array_equal(every.volume.indices, same.volume.indices)
 
 
+def test_masks_are_left_a_way_to_be_explained(drawn, weights):
+    """On rays where the coarse network found nothing all blocks are left."""
+    every = prepare_case(drawn.views, 0.5)
+    start = coarse.CoarseStart(drawn.views, 0.0, "", "", "cpu", False, np.random.default_rng(0))
+    likely = np.zeros(every.voxels.grid.shape, dtype=bool)
+    likely[:, :, : likely.shape[2] // 2] = True
+    start._asked, start._places = True, LikelyPlaces(every.voxels.grid, likely)
+    case = prepare_case(drawn.views, 0.5, thinning=start)
+    assert len(case.voxels) < len(every.voxels)
+    for view in drawn.views:
+        masks = [silhouette(sparse(one.voxels), camera_of(view))[view.vessel_mask()] for one in (every, case)]
+        assert masks[1].mean() > masks[0].mean() - 0.01
+    likely[:] = False
+    assert len(prepare_case(drawn.views, 0.5, thinning=start).voxels) == len(every.voxels) and start.nothing
+
+
+def sparse(voxels):
+    return SparseVolume(voxels.grid, voxels.indices, np.ones(len(voxels), dtype=np.float32))
+
+
+def test_cancelling_reaches_the_coarse_network(drawn, weights):
+    def cancel(fraction, message):
+        if "coarser" in message:
+            raise Cancelled
+
+    inputs = ReconstructionInputs(tuple(drawn.views), 0.5)
+    config = SparseDiffusionConfig(weights=str(weights), coarse_start="always")
+    with pytest.raises(Cancelled):
+        SparseDiffusion().reconstruct(inputs, config, generator=np.random.default_rng(0), progress=cancel)
+
+
+def test_too_little_memory_for_the_coarse_network_is_one_line(drawn, weights, monkeypatch):
+    def full(*_):
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    monkeypatch.setattr(coarse, "conditions_of_case", full)
+    with pytest.raises(InputError, match=r"^too little memory on cpu for \d+ blocks; close other programs$"):
+        reconstruct(drawn.views, weights, coarse_start="always")
+
+
+def test_both_kinds_of_weights_are_told_apart(drawn, weights, monkeypatch):
+    with pytest.raises(InputError, match="for a coarser start alone"):
+        reconstruct(drawn.views, coarse.COARSE_WEIGHTS)
+    monkeypatch.setattr(coarse, "COARSE_WEIGHTS", str(weights))
+    with pytest.raises(InputError, match="holds no weights of a coarser start"):
+        reconstruct(drawn.views, weights, coarse_start="always")
+
+
+def test_the_coarse_weights_are_recorded_and_checked_each_time(drawn, weights):
+    found = reconstruct(drawn.views, weights, coarse_start="always")
+    path = Path(coarse.COARSE_WEIGHTS)
+    assert [file.path for file in found.further_weights] == [path]
+    assert reconstruct(drawn.views, weights).further_weights == ()
+    path.write_bytes(path.read_bytes()[:-1] + b"x")
+    with pytest.raises(InputError, match="damaged"):
+        reconstruct(drawn.views, weights, coarse_start="always")
+
+
+def test_weights_say_whether_they_need_a_coarser_start(drawn, weights, tmp_path):
+    asking = write_sparse_diffusion(tmp_path, "asking", start=coarse.COARSE_WEIGHTS).path
+    assert reconstruct(drawn.views, asking).further_weights
+    assert not reconstruct(drawn.views, asking, coarse_start="never").further_weights
+    three = draw_case(CaseOptions(side="left", image_px=256, poses="clinical", views=3), 8, 0)
+    assert len(reconstruct(three.views, asking).volume.indices)
+    example = SparseExample(0.5, start=coarse.COARSE_WEIGHTS)(drawn.views, TreeTruth(drawn.subject.tree))
+    tolerance_mm = float(example["shared"][0, 18])
+    assert len(example["volume"]) < len(prepare_case(drawn.views, 0.5, tolerance_mm).voxels)
+
+
 def test_even_the_coarse_blocks_may_be_too_many(drawn, weights, monkeypatch):
     monkeypatch.setattr(active, "MOST", 100)
-    with pytest.raises(InputError, match="blocks of 2 mm, of which at most 100"):
+    with pytest.raises(InputError, match="blocks of 2 mm would have to be looked at, at most 100"):
         reconstruct(drawn.views, weights, coarse_start="always")
 
 

@@ -157,7 +157,7 @@ def reconstruct(
         warnings=_told(told, calibration.warnings, result.warnings, _poor_fits(fits, seen, calibration.tolerance_mm)),
         method=spec,
         settings=asked | _replayable(config, postprocessing, given, landmarks) | _recorded(found, segment_of_interest),
-        provenance=_provenance(watch, chosen, seed, result.weights),
+        provenance=_provenance(watch, chosen, seed, [*filter(None, [result.weights]), *result.further_weights]),
         uncertainty=result.uncertainty,
         samples=result.samples,
         side=found,
@@ -228,14 +228,14 @@ def _replayable(
     }
 
 
-def _provenance(watch: Stopwatch, device: Device, seed: int, weights: WeightsFile | None) -> dict[str, Any]:
+def _provenance(watch: Stopwatch, device: Device, seed: int, weights: Sequence[WeightsFile]) -> dict[str, Any]:
     return {
         "date": now(),
         "times_s": watch.seconds,
         "device": f"{device.name} ({device.reason})",
         "machine": machine(),
         "seed": seed,
-        "weights": {weights.path.name: weights.sha256} if weights else {},
+        "weights": {file.path.name: file.sha256 for file in weights},
         "versions": versions(),
     }
 

@@ -20,7 +20,8 @@ class UsedWeights:
 
     Attributes:
         file: its name without the folder; "" where the method has no weights.
-        sha256: its checksum, hexadecimal; "" likewise.
+        sha256: its checksum, hexadecimal, then, after a plus each, those of files that a run may use beside it; ""
+            likewise.
     """
 
     file: str = ""
@@ -40,8 +41,14 @@ def used_weights(method: str, values: Mapping[str, object], side: str) -> UsedWe
     if not spec.weights:
         return UsedWeights()
     path = weights_path(spec, str(values.get("weights", config_class(spec)().weights)), side)
+    every = [path, *(weights_path(spec, name, side) for name in spec.beside)]
+    return UsedWeights(path.name, "+".join(_sha256(one, method, *_state(one)) for one in every))
+
+
+def _state(path: Path) -> tuple[int, int]:
+    """Return what tells a new file of the same name: when it was changed, and its size."""
     state = path.stat()
-    return UsedWeights(path.name, _sha256(path, method, state.st_mtime_ns, state.st_size))
+    return state.st_mtime_ns, state.st_size
 
 
 @lru_cache(maxsize=64)

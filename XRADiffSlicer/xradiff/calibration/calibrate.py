@@ -18,7 +18,7 @@ from .closed_form import PRIOR_MM
 from .evidence import Consistency
 from .frame import PairFrame
 from .landmarks import Landmarks, landmark_gaps
-from .misfit import misfit
+from .misfit import misfit, worst_gap_mm
 from .outline import trace_outline
 from .report import CalibrationReport, PairSearch, ViewCorrection
 from .scene import LEAST_SEPARATION_DEG, Scene, usable_pairs
@@ -209,8 +209,10 @@ def _report(
     used = sum(len(g.gaps_mm) for g in scene.landmarks)
     notes = (f"{used} correspondences of landmarks were used",) if scene.landmarks else ()
     pairs = _posed(views, poses, scene).evidence(np.zeros((len(views), 3)))
-    bad = misfit([view.name for view in views], {pair: found.consistency for pair, found in pairs.items()})
-    return CalibrationReport(corrected, mode, corrections, *consistency, searches, notes, (*estimate.warnings, *bad))
+    fits = {pair: found.consistency for pair, found in pairs.items()}
+    warnings = (*estimate.warnings, *misfit([view.name for view in views], fits))
+    left = worst_gap_mm(fits)
+    return CalibrationReport(corrected, mode, corrections, *consistency, searches, notes, warnings, left)
 
 
 def _correction(

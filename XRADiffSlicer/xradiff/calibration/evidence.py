@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -21,6 +22,7 @@ _WIDTH_SD = 0.35  # of the logarithm of the ratio of the vessel's widths in two 
 _LEAST_AFFINITY = 0.05
 _LARGEST_GAP_MM = 5.0
 _FARTHEST_MATCH_MM = 3.0
+_FEWEST_MATCHES = 4
 _COVERAGE_SCALE = 0.1
 _BIN_MM = 0.25
 
@@ -37,7 +39,7 @@ class Consistency:
         agreement: share (0 to 1) of the frontier points' weight that has a partner within about 0.25 mm.
         frontier_gap_mm: weighted mean distance of a frontier point to the nearest of its kind (at most 5 mm).
         matched_gap_mm: weighted median distance of frontier points that are each other's nearest, of those less than
-            3 mm apart; 3 mm where there are none.
+            3 mm apart; not a number where there are fewer than four.
     """
 
     coverage: float
@@ -52,10 +54,11 @@ class Consistency:
         blame = float(np.exp(-(1 - self.coverage) / _COVERAGE_SCALE))
         return self.agreement * self.crossing_overlap**2 * blame
 
-    def to_dict(self) -> dict[str, float]:
-        """Return the numbers by name, ready for JSON."""
+    def to_dict(self) -> dict[str, float | None]:
+        """Return the numbers by name, ready for JSON; None for what is not a number."""
         names = ("coverage", "crossing_overlap", "agreement", "frontier_gap_mm", "matched_gap_mm", "score")
-        return {name: round(float(getattr(self, name)), 5) for name in names}
+        found = {name: round(float(getattr(self, name)), 5) for name in names}
+        return {name: None if math.isnan(value) else value for name, value in found.items()}
 
 
 @dataclass(frozen=True, eq=False)
@@ -152,8 +155,8 @@ def _consistency(
 def _weighted_median(gaps_mm: Array, weights: Array) -> float:
     """Return the weighted median of the gaps (P,) that may be matches at all."""
     near = gaps_mm < _FARTHEST_MATCH_MM
-    if not near.any():
-        return _FARTHEST_MATCH_MM
+    if near.sum() < _FEWEST_MATCHES:
+        return float("nan")
     order = np.argsort(gaps_mm[near])
     shares = np.cumsum(weights[near][order])
     return float(gaps_mm[near][order][np.searchsorted(shares, 0.5 * shares[-1])])

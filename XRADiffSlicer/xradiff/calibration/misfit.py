@@ -1,4 +1,4 @@
-"""Masks that fit one another badly, whatever the shift -> a sentence on it: a wrong angle, or another heart phase."""
+"""How well masks fit one another after calibration, view by view -> a sentence where they fit badly: a wrong angle."""
 
 from __future__ import annotations
 
@@ -8,14 +8,23 @@ import numpy as np
 
 from .evidence import Consistency
 
-__all__ = ["MISFIT_MM", "misfit"]
+__all__ = ["MISFIT_MM", "misfit", "worst_gap_mm"]
 
 MISFIT_MM = 0.3
-"""Median distance of matched points; generated views that belong together have less (see README.md)."""
+"""Median distance of matched points; most generated views that belong together have less (see README.md)."""
+
+Pair = tuple[int, int]
 
 
-def misfit(names: Sequence[str], after: Mapping[tuple[int, int], Consistency]) -> tuple[str, ...]:
-    """Return a sentence where the masks still fit badly after calibration, else nothing.
+def worst_gap_mm(after: Mapping[Pair, Consistency]) -> float:
+    """Return the largest over the views of the mean matched gap of a view's pairs; not a number without matches."""
+    views = {view for pair in after for view in pair}
+    found = [_mean([fit.matched_gap_mm for pair, fit in after.items() if view in pair]) for view in views]
+    return float(np.nanmax(found)) if np.isfinite(found).any() else float("nan")
+
+
+def misfit(names: Sequence[str], after: Mapping[Pair, Consistency]) -> tuple[str, ...]:
+    """Return a sentence where the masks of a view still fit badly after calibration, else nothing.
 
     Of three or more views it names the one without which the others fit, where that is one.
 
@@ -23,16 +32,21 @@ def misfit(names: Sequence[str], after: Mapping[tuple[int, int], Consistency]) -
         names: of the views.
         after: how well each pair of views fits.
     """
-    gaps = {pair: consistency.matched_gap_mm for pair, consistency in after.items()}
-    gap_mm = float(np.mean(list(gaps.values())))
-    if gap_mm <= MISFIT_MM:
+    gap_mm = worst_gap_mm(after)
+    if not gap_mm > MISFIT_MM:
         return ()
-    told = f"the masks fit one another badly: matched points lie {gap_mm:.2f} mm apart (median; {MISFIT_MM:g} or less "
-    told += "where views belong together)"
-    without = {
-        view: [gap for pair, gap in gaps.items() if view not in pair] for view in range(len(names)) if len(names) > 2
-    }
-    fitting = [view for view, rest in without.items() if rest and float(np.mean(rest)) <= MISFIT_MM]
+    told = (
+        f"the masks fit one another badly: matched points lie {gap_mm:.2f} mm apart (median; mostly {MISFIT_MM:g} or "
+    )
+    told += "less where views belong together)"
+    rests = {view: {p: fit for p, fit in after.items() if view not in p} for view in range(len(names))}
+    fitting = [view for view, rest in rests.items() if rest and worst_gap_mm(rest) <= MISFIT_MM]
     if len(fitting) == 1:
         told += f", but without {names[fitting[0]]} the others fit"
     return (f"{told}; an angle may be wrong, or the heart in another phase",)
+
+
+def _mean(gaps_mm: Sequence[float]) -> float:
+    """Return the mean of the gaps that are numbers."""
+    known = [gap for gap in gaps_mm if np.isfinite(gap)]
+    return float(np.mean(known)) if known else float("nan")

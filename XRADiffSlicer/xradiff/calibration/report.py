@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -89,6 +90,8 @@ class CalibrationReport:
         searches: votes of the searched pairs of views.
         notes: what was used, one sentence each.
         warnings: what a reader should mind, one sentence each.
+        matched_gap_mm: median distance of matched points after calibration, of the view that fits worst; not a number
+            where hardly any match.
     """
 
     views: tuple[AngiogramView, ...]
@@ -99,22 +102,19 @@ class CalibrationReport:
     searches: tuple[PairSearch, ...] = ()
     notes: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
+    matched_gap_mm: float = 0.0
 
     @property
     def tolerance_mm(self) -> float:
-        """By how much the masks may still disagree, 0 to 1 mm: three standard deviations of what is left.
+        """How far the masks are widened where they are intersected, 0 to 1 mm: three standard deviations of what is left.
 
-        That is the spread of the gaps between matched points, beyond that of simultaneous views, and the uncertainty
-        of the shift across the epipolar planes where a view was moved. A heart that beat changed its shape, which no
-        shift corrects.
+        That is the spread of the gaps between matched points of the view that fits worst, beyond that of simultaneous
+        views, and the uncertainty of the shift across the epipolar planes where a view was moved. A heart that beat
+        changed its shape, which no shift corrects; some of its points lie farther apart (see README.md).
         """
-        if self.consistency_after is None:
-            return 0.0
-        gap_mm = self.consistency_after.matched_gap_mm
+        gap_mm = 0.0 if math.isnan(self.matched_gap_mm) else self.matched_gap_mm
         variance = SPREAD**2 * max(gap_mm**2 - EXACT_MM**2, 0.0)
-        variance += max(
-            (correction.sigma_mm["n"] ** 2 for correction in self.corrections if correction.accepted), default=0
-        )
+        variance += max((one.sigma_mm["n"] ** 2 for one in self.corrections if one.accepted), default=0.0)
         tolerance_mm = min(STANDARD_DEVIATIONS * variance**0.5, MOST_MM)
         return round(tolerance_mm, 2) if tolerance_mm >= LEAST_MM else 0.0
 

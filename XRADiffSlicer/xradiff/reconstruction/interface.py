@@ -58,6 +58,7 @@ class ReconstructionResult:
         warnings: what the user should look at or mind, one sentence each.
         weights: the file of weights that was used; None where the method has none.
         samples: the probabilities of each sample at the voxels of `volume`, where several were drawn: alternatives.
+        further_weights: files that were used beside it.
     """
 
     volume: SparseVolume
@@ -66,6 +67,7 @@ class ReconstructionResult:
     warnings: tuple[str, ...] = ()
     weights: WeightsFile | None = None
     samples: tuple[SparseVolume, ...] = ()
+    further_weights: tuple[WeightsFile, ...] = ()
 
 
 class ReconstructionMethod(Protocol):

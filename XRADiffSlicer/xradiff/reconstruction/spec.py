@@ -25,6 +25,7 @@ class MethodSpec:
         produces: what it returns, of `PRODUCES`.
         needs: packages beyond numpy, scipy, SimpleITK (import names).
         weights: names of the weight files it needs.
+        beside: those of them that a run may use beside the one that it chooses.
         published_weights: address of weights that its authors published and its `convert.py` reads, "" without.
         stochastic: whether two seeds give two results.
         seconds_cpu: typical time of a case on two CPU cores.
@@ -44,6 +45,7 @@ class MethodSpec:
     produces: tuple[str, ...] = ("volume",)
     needs: tuple[str, ...] = ()
     weights: tuple[str, ...] = ()
+    beside: tuple[str, ...] = ()
     published_weights: str = ""
     stochastic: bool = False
     seconds_cpu: float = 1.0

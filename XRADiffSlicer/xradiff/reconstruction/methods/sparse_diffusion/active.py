@@ -111,8 +111,9 @@ def check_count(voxels: ActiveVoxels, tolerance_mm: float) -> None:
     """
     if len(voxels) > MOST:
         raise InputError(
-            f"the masks allow {len(voxels)} blocks of {voxels.grid.spacing_mm[0]:g} mm, of which at most {MOST} can "
-            f"be used; the masks must show vessels alone, and tolerance_mm (now {tolerance_mm:g} mm) be small"
+            f"of what the masks allow {len(voxels)} blocks of {voxels.grid.spacing_mm[0]:g} mm would have to be looked"
+            f" at, at most {MOST} can be; the masks must show vessels alone, and tolerance_mm (now "
+            f"{tolerance_mm:g} mm) be small"
         )
 
 

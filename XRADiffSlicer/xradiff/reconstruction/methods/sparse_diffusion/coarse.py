@@ -8,13 +8,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
+from pathlib import Path
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
 from ....datatypes import AngiogramView, VolumeGrid
-from ....progress import Progress
+from ....errors import InputError
+from ....progress import Progress, stage
+from ....projection import MaskCone
 from ....weights import WeightsFile, open_weights
 from ...chosen_weights import weights_path
 from ...interface import ReconstructionInputs
@@ -79,8 +82,9 @@ class CoarseStart:
         device: where the network works.
         reduced: whether in bfloat16.
         chance: of the noise that it begins with.
-        least: so many blocks are all left.
-        file: the weights, once they were asked.
+        least: up to so many blocks, of the first that it is asked about, all are left.
+        file: the weights, once the network was asked.
+        nothing: whether it found a vessel likely nowhere.
     """
 
     views: Sequence[AngiogramView]
@@ -92,41 +96,67 @@ class CoarseStart:
     chance: np.random.Generator
     least: int = 0
     file: WeightsFile | None = field(default=None, init=False)
+    nothing: bool = field(default=False, init=False)
     _places: LikelyPlaces | None = field(default=None, init=False)
+    _asked: bool = field(default=False, init=False)
 
     def __call__(self, maps: Sequence[VesselMaps], voxels: ActiveVoxels, progress: Progress) -> NDArray[np.bool_]:
         """Return (N,) which of the blocks are left: all where nothing is likely anywhere.
 
-        Raises:
-            InputError: even the coarse blocks are too many.
-        """
-        if self._places is None:
-            if len(voxels) <= self.least:
-                return np.ones(len(voxels), dtype=np.bool_)
-            progress(0.0, "the masks allow very much: looking for vessels on coarser voxels first")
-            self._places = self._found(maps)
-        near = self._places.near(voxels)
-        return near if near.any() else np.ones(len(voxels), dtype=np.bool_)
+        On the ray of a mask's pixel where the coarse network found nothing all blocks are left.
 
-    def _found(self, maps: Sequence[VesselMaps]) -> LikelyPlaces:
+        Raises:
+            InputError: even the coarse blocks are too many, the network answers with what is no number, or the memory
+                is too small.
+        """
+        if not self._asked:
+            self._asked = True
+            if len(voxels) > self.least:
+                progress(0.0, "looking for vessels on coarser voxels first")
+                self._places = self._found(maps, progress)
+        if self._places is None:
+            return np.ones(len(voxels), dtype=np.bool_)
+        near = self._places.near(voxels)
+        self.nothing = not near.any()
+        return np.ones_like(near) if self.nothing else near | _alone(voxels, [each.cone for each in maps], near)
+
+    def _found(self, maps: Sequence[VesselMaps], progress: Progress) -> LikelyPlaces:
         network, recipe, self.file = coarse_network(self.weights, self.device)
         spacing, cones = recipe.spacing_mm, [each.cone for each in maps]
         tolerance_mm = widened(self.tolerance_mm, spacing)
-        voxels = active_voxels(self.views, cones, spacing, tolerance_mm)
+        voxels = active_voxels(self.views, cones, spacing, tolerance_mm, stage(progress, 0.0, 0.3))
         check_count(voxels, self.tolerance_mm)
         case = SparseCase(voxels, voxel_features(maps, voxels, tolerance_mm), tolerance_mm, voxels)
-        given = conditions_of_case(case, self.side, len(recipe.channels), self.device)
         chance = torch.Generator().manual_seed(int(self.chance.integers(2**63 - 1)))
-        noise = torch.randn((len(voxels), 8), generator=chance).to(self.device)
         arithmetic = torch.autocast(self.device, torch.bfloat16, enabled=self.reduced)
         with enough_memory(self.device, len(voxels)), arithmetic:
-            answer = sample(network, given, noise, recipe, steps=1, guidance=1.0, passes=PASSES)
+            given = conditions_of_case(case, self.side, len(recipe.channels), self.device)
+            noise = torch.randn((len(voxels), 8), generator=chance).to(self.device)
+            answer = sample(
+                network, given, noise, recipe, steps=1, guidance=1.0, passes=PASSES, progress=stage(progress, 0.4, 1.0)
+            )
+        if not bool(answer.isfinite().all()):
+            raise InputError("the coarse network gave values that are not finite; its weights do not suit the views")
         places = voxels.children()[(answer >= LIKELY).cpu().numpy()] + NEIGHBOURS
         likely = np.zeros(np.add(voxels.fine.shape, 2 * NEIGHBOURS), dtype=np.bool_)
         for move in np.ndindex((1 + 2 * NEIGHBOURS,) * 3):
             likely[tuple((places + move - NEIGHBOURS).T)] = True
         inner = slice(NEIGHBOURS, -NEIGHBOURS)
         return LikelyPlaces(voxels.fine, likely[inner, inner, inner])
+
+
+def _alone(voxels: ActiveVoxels, cones: Sequence[MaskCone], near: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Return (N,) the blocks inside a mask on whose ray, a bundle of pixels as wide as a block, none is `near`."""
+    centres, alone = voxels.centres_lps_mm(), np.zeros(len(voxels), dtype=np.bool_)
+    for cone in cones:
+        camera = cone.camera
+        middle = float(camera.pixel_size_mm(camera.depth(centres.mean(axis=0, keepdims=True)))[0])
+        width = max(voxels.grid.spacing_mm[0] / middle, 1.0)
+        cell = np.floor(camera.project(centres) / width).astype(np.int64)
+        cell -= cell.min(axis=0)
+        ray = cell[:, 0] * (int(cell[:, 1].max()) + 1) + cell[:, 1]
+        alone |= (np.bincount(ray, near)[ray] == 0) & (cone.distance_mm(centres) < 0)
+    return alone
 
 
 def coarse_start(
@@ -154,14 +184,22 @@ def coarse_start(
     )  # fmt: skip
 
 
-@lru_cache(1)
 def coarse_network(weights: str, device: str) -> tuple[SparseDenoiser, Recipe, WeightsFile]:
-    """Return the network of weights by name or file, its recipe and its file; the last one is kept.
+    """Return the network of weights by name or file, its recipe and its file, which is checked each time.
 
     Raises:
-        InputError: the weights are damaged or do not fit.
+        InputError: the weights are damaged, do not fit, or are none of a coarser start.
         MissingDependencyError: they are not on this computer.
     """
     file = open_weights(weights_path(SPEC, weights, ""), SPEC.name)
     recipe = Recipe.from_json(file.recipe)
-    return load_denoiser(file, recipe, device), recipe, file
+    if recipe.truth_parts == 1 or recipe.start:
+        raise InputError(f"{file.path} holds no weights of a coarser start, as sparse_diffusion_coarse does")
+    return _loaded(file.path, file.sha256, device), recipe, file
+
+
+@lru_cache(1)
+def _loaded(path: Path, sha256: str, device: str) -> SparseDenoiser:
+    """Keep the last network: a training asks for it at every example."""
+    file = open_weights(path, SPEC.name)
+    return load_denoiser(file, Recipe.from_json(file.recipe), device)

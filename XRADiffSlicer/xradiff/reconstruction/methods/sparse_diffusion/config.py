@@ -66,8 +66,8 @@ class SparseDiffusionConfig:
     )
     coarse_start: str = setting(
         "auto",
-        "Whether a network on voxels of 1 mm first says where to look at all; auto: as the weights were trained, and "
-        "where the masks allow more than 100,000 blocks.",
+        "Whether a network on voxels of 1 mm first says where to look at all; auto: always where the weights were "
+        "trained on that, as the shipped ones were, else where the masks allow more than 100,000 blocks.",
         choices=("auto", "never", "always"),
     )
     connect_mm: float = setting(

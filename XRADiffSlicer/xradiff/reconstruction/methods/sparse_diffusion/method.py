@@ -57,6 +57,8 @@ class SparseDiffusion:
         config, notes = _sampling(config)
         weights = open_weights(weights_path(SPEC, config.weights, inputs.side), SPEC.name)
         recipe = Recipe.from_json(weights.recipe)
+        if recipe.truth_parts != 1:
+            raise InputError(f"{weights.path} is for a coarser start alone (coarse_start); give others as weights")
         tolerance_mm = inputs.tolerance_mm if config.tolerance is None else config.tolerance
         start = coarse_start(inputs, config, recipe, tolerance_mm, generator)
         case = prepare_case(
@@ -80,7 +82,8 @@ class SparseDiffusion:
         warnings += voxel_warnings(recipe.spacing_mm, inputs.spacing_mm)
         warnings += (*contradictions(case, inputs.views), *_too_much(case))
         notes += _notes(case, start, shares)
-        return ReconstructionResult(volume, notes, uncertainty, warnings, weights, drawn)
+        further = () if start is None or start.file is None else (start.file,)
+        return ReconstructionResult(volume, notes, uncertainty, warnings, weights, drawn, further)
 
 
 def _sampling(config: SparseDiffusionConfig) -> tuple[SparseDiffusionConfig, tuple[str, ...]]:
@@ -94,7 +97,9 @@ def _sampling(config: SparseDiffusionConfig) -> tuple[SparseDiffusionConfig, tup
 def _notes(case: SparseCase, start: CoarseStart | None, explained: Sequence[float]) -> tuple[str, ...]:
     """Return sentences on tolerance, coarser start, and what was taken because a mask shows it; shares explained."""
     notes = [f"The masks may disagree by {case.tolerance_mm:.2g} mm (tolerance_mm)."] if case.tolerance_mm else []
-    if start is not None and start.file is not None:
+    if start is not None and start.file is not None and start.nothing:
+        notes.append(f"A coarser network ({start.file.path.name}) found vessels nowhere: every block was looked at.")
+    elif start is not None and start.file is not None:
         told = f"Of {len(case.allowed)} blocks that the masks allow the {len(case.voxels)}"
         by = f"{start.file.path.name}, SHA-256 {start.file.sha256[:12]}"
         notes.append(f"{told} near which a coarser network ({by}) found vessels were looked at.")

@@ -12,6 +12,7 @@ SPEC = MethodSpec(
     config="config:SparseDiffusionConfig",
     needs=("torch", "safetensors", "diffusers"),
     weights=("sparse_diffusion_both", "sparse_diffusion_coarse"),
+    beside=("sparse_diffusion_coarse",),
     stochastic=True,
     seconds_cpu=3.0,
     seconds_gpu=0.2,
