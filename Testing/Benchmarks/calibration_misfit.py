@@ -2,8 +2,8 @@
 
     python Testing/Benchmarks/calibration_misfit.py --cases 6
 
-Generated trees of both sides, mostly without motion. Both angles of the last view are off by the same number of degrees; a row has
-the median distance of matched points of the view that fits worst after calibration, and in how many cases it warned.
+Generated trees of both sides. Both angles of the last view are off by the same number of degrees; a row has the median
+distance of matched points of the view that fits worst after calibration, and in how many cases it warned.
 """
 
 from __future__ import annotations

@@ -106,7 +106,7 @@ class CalibrationReport:
 
     @property
     def tolerance_mm(self) -> float:
-        """How far the masks are widened where they are intersected, 0 to 1 mm: three standard deviations of what is left.
+        """How far to widen the masks where they are intersected, 0 to 1 mm: three standard deviations of what is left.
 
         That is the spread of the gaps between matched points of the view that fits worst, beyond that of simultaneous
         views, and the uncertainty of the shift across the epipolar planes where a view was moved. A heart that beat
