@@ -35,10 +35,8 @@ def misfit(names: Sequence[str], after: Mapping[Pair, Consistency]) -> tuple[str
     gap_mm = worst_gap_mm(after)
     if not gap_mm > MISFIT_MM:
         return ()
-    told = (
-        f"the masks fit one another badly: matched points lie {gap_mm:.2f} mm apart (median; mostly {MISFIT_MM:g} or "
-    )
-    told += "less where views belong together)"
+    told = f"the masks fit one another badly: matched points lie {gap_mm:.2f} mm apart"
+    told += f" (median; mostly {MISFIT_MM:g} or less where views belong together)"
     rests = {view: {p: fit for p, fit in after.items() if view not in p} for view in range(len(names))}
     fitting = [view for view, rest in rests.items() if rest and worst_gap_mm(rest) <= MISFIT_MM]
     if len(fitting) == 1:

@@ -1,4 +1,4 @@
-"""A coarser start where the masks allow very much: the blocks near which a network on larger voxels finds vessels.
+"""A coarser start: of the blocks that the masks allow those near which a network on larger voxels finds vessels.
 
 The network is the same one, trained on voxels of 1 mm of which each counts as vessel that holds a part of one.
 """
@@ -39,7 +39,7 @@ __all__ = ["COARSE_WEIGHTS", "MANY_BLOCKS", "CoarseStart", "LikelyPlaces", "coar
 COARSE_WEIGHTS = "sparse_diffusion_coarse"
 
 MANY_BLOCKS = 100_000
-"""From so many blocks on it is worth while."""
+"""From so many blocks on it is worth while for weights that were not trained on it."""
 LIKELY = 0.02
 """Least probability of a voxel that is left."""
 NEIGHBOURS = 1

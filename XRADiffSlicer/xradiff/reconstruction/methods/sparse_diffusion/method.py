@@ -102,7 +102,9 @@ def _notes(case: SparseCase, start: CoarseStart | None, explained: Sequence[floa
     elif start is not None and start.file is not None:
         told = f"Of {len(case.allowed)} blocks that the masks allow the {len(case.voxels)}"
         by = f"{start.file.path.name}, SHA-256 {start.file.sha256[:12]}"
-        notes.append(f"{told} near which a coarser network ({by}) found vessels were looked at.")
+        notes.append(
+            f"{told} near which a coarser network ({by}) found vessels, or on rays without any, were looked at."
+        )
     if explained:
         notes.append(
             f"By itself the network found vessels for {min(explained):.0%} of a mask only; for the rest the likeliest "
