@@ -54,7 +54,7 @@ def main() -> None:
         tolerance_mm = MOVED_TOLERANCE_MM if mixture.kind(number).aligned else 0.0
         inputs, config, chance = ReconstructionInputs(views, 0.5), SparseDiffusionConfig(), np.random.default_rng(0)
         start = coarse_start(inputs, config, recipe, tolerance_mm, chance)
-        case = prepare_case(views, recipe.spacing_mm, tolerance_mm, also_moved=True, thinning=start)
+        case = prepare_case(views, recipe.spacing_mm, tolerance_mm, thinning=start)
         answer = probabilities_of(
             network, case, inputs, recipe, config, generator=np.random.default_rng(0), progress=silent
         ).mean(axis=0)  # fmt: skip

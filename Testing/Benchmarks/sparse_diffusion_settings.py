@@ -46,8 +46,11 @@ SETTINGS = {
     "2 passes": replace(PLAIN, passes=2),
     "6 passes": replace(PLAIN, passes=6),
     "1 pass, 1 on moved blocks": replace(PLAIN, passes=1, moved_passes=1),
+    "1 pass, 3 on moved blocks": replace(PLAIN, passes=1, moved_passes=3),
+    "1 pass, 5 on moved blocks": replace(PLAIN, passes=1, moved_passes=5),
+    "1 pass, 7 on moved blocks": replace(PLAIN, passes=1, moved_passes=7),
     "2 passes, 1 on moved blocks": replace(PLAIN, passes=2, moved_passes=1),
-    "2 passes, 2 on moved blocks": replace(PLAIN, passes=2, moved_passes=2),
+    "2 passes, 7 on moved blocks": replace(PLAIN, passes=2, moved_passes=7),
     "3 steps of 1 pass": replace(PLAIN, steps=3, passes=1),
     "10 steps of 1 pass": replace(PLAIN, steps=10, passes=1),
     "3 steps of 1 pass, 4 samples": replace(PLAIN, steps=3, passes=1, samples=4),
@@ -101,7 +104,7 @@ def main() -> None:
         for number in range(options.cases):
             drawn = draw_case(CaseOptions(side=side), SEED, number)
             start = coarse_start(ReconstructionInputs(drawn.views, 0.5), PLAIN, recipe, 0.0, np.random.default_rng(0))
-            case = prepare_case(drawn.views, recipe.spacing_mm, also_moved=True, thinning=start)
+            case = prepare_case(drawn.views, recipe.spacing_mm, thinning=start)
             truth = occupancy(tubes_of(drawn.subject.tree), case.voxels.fine)
             for name, (config, change, told) in todo.items():
                 inputs = ReconstructionInputs(drawn.views, 0.5, side if told == "as it is" else "auto")

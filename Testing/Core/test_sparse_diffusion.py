@@ -21,11 +21,13 @@ from xradiff.geometry import camera_of
 from xradiff.geometry.camera import camera_from
 from xradiff.progress import silent
 from xradiff.projection import MaskCone, backproject_masks, signed_distance_px
+from xradiff.projection import silhouette as projected
 from xradiff.quantification import dice
 from xradiff.reconstruction import registry
 from xradiff.reconstruction.interface import ReconstructionInputs
 from xradiff.reconstruction.methods.sparse_diffusion import layers, method, training
-from xradiff.reconstruction.methods.sparse_diffusion.answers import places_of, probabilities_of
+from xradiff.reconstruction.methods.sparse_diffusion.active import STILL
+from xradiff.reconstruction.methods.sparse_diffusion.answers import MOVES, places_of, probabilities_of
 from xradiff.reconstruction.methods.sparse_diffusion.case import hull_values, prepare_case
 from xradiff.reconstruction.methods.sparse_diffusion.conditions import conditions_of, conditions_of_case
 from xradiff.reconstruction.methods.sparse_diffusion.config import SparseDiffusionConfig
@@ -35,7 +37,7 @@ from xradiff.reconstruction.methods.sparse_diffusion.edges import averaged_along
 from xradiff.reconstruction.methods.sparse_diffusion.example import SparseExample
 from xradiff.reconstruction.methods.sparse_diffusion.features import MEAN_RADIUS, WALL, voxel_features
 from xradiff.reconstruction.methods.sparse_diffusion.layers import CaseNorm, DownSample, SubmanifoldConv, UpSample
-from xradiff.reconstruction.methods.sparse_diffusion.mask_guidance import SHARPNESS, STRENGTH, MaskRays
+from xradiff.reconstruction.methods.sparse_diffusion.mask_guidance import SHARPNESS, STRENGTH, MaskRays, fill_pixels
 from xradiff.reconstruction.methods.sparse_diffusion.method import SparseDiffusion
 from xradiff.reconstruction.methods.sparse_diffusion.network import SparseDenoiser
 from xradiff.reconstruction.methods.sparse_diffusion.rays import HEADS, RayAttention
@@ -451,7 +453,7 @@ def test_an_answer_that_explains_too_little_is_pushed(drawn, prepared):
     told = []
 
     def answer(least):
-        config = SparseDiffusionConfig(passes=2, mask_guidance=5, least_coverage=least, precision="float32")
+        config = SparseDiffusionConfig(moved_passes=0, least_coverage=least, precision="float32")
         words = {"generator": np.random.default_rng(0), "progress": silent, "filled": told.append}
         inputs = ReconstructionInputs(drawn.views, 0.5)
         return torch.from_numpy(probabilities_of(Unsure(), prepared, inputs, SMALL_SPARSE, config, **words)[0])
@@ -469,7 +471,7 @@ def test_thin_vessels_count_from_a_threshold_of_their_own(drawn, prepared):
     torch.testing.assert_close(recipe.thresholds(radii), torch.tensor([0.2, 0.2, 0.4, 0.6, 0.6]))
     torch.testing.assert_close(Recipe(threshold=0.6).thresholds(radii), torch.full((5,), 0.6))
 
-    inputs, config = ReconstructionInputs(drawn.views, 0.5), SparseDiffusionConfig(passes=1, mask_guidance=0)
+    inputs, config = ReconstructionInputs(drawn.views, 0.5), SparseDiffusionConfig(moved_passes=0, mask_guidance=0)
     words = {"generator": np.random.default_rng(0), "progress": silent}
     raw = probabilities_of(random_network(), prepared, inputs, SMALL_SPARSE, config, **words)
     words["generator"] = np.random.default_rng(0)
@@ -480,10 +482,16 @@ def test_thin_vessels_count_from_a_threshold_of_their_own(drawn, prepared):
     assert least.min() < 0.3 and np.array_equal((found >= 0.5)[clear], (raw >= least)[clear])
 
 
-def test_moved_blocks_hold_the_same_voxels(drawn):
-    case = prepare_case(drawn.views, 0.5, also_moved=True)
-    first, moved = case.voxels, case.moved.voxels
-    np.testing.assert_allclose(np.subtract(moved.fine.origin_lps_mm, first.fine.origin_lps_mm), -0.5)
+def test_the_blocks_are_moved_each_way_once():
+    assert len(set(MOVES)) == 7 and set(MOVES) | {STILL} == set(np.ndindex(2, 2, 2))
+    with pytest.raises(InputError, match="7"):
+        SparseDiffusionConfig(moved_passes=len(MOVES) + 1)
+
+
+@pytest.mark.parametrize("move", [(1, 1, 1), (1, 0, 0), (0, 1, 0), (1, 0, 1)])
+def test_moved_blocks_hold_the_same_voxels(drawn, prepared, move):
+    first, moved = prepared.voxels, prepared.moved(move).voxels
+    np.testing.assert_allclose(np.subtract(first.fine.origin_lps_mm, moved.fine.origin_lps_mm), 0.5 * np.array(move))
     for wanted, among in ((first, moved), (moved, first)):
         places = places_of(wanted, among)
         there, here = (voxels.children_lps_mm().reshape(-1, 3) for voxels in (among, wanted))
@@ -499,45 +507,73 @@ def test_moved_blocks_hold_the_same_voxels(drawn):
     assert all(places[voxel] >= 0 for voxel in everything.tolist())
 
 
-def test_the_answer_is_the_mean_over_both_grids(drawn):
-    case = prepare_case(drawn.views, 0.5, also_moved=True)
-    first, moved = len(case.voxels), len(case.moved.voxels)
-    shown, inputs = [], ReconstructionInputs(drawn.views, 0.5)
+def test_the_answer_is_the_mean_of_the_last_ones_on_moved_blocks(drawn, prepared):
+    cases = [prepared, *(prepared.moved(move) for move in MOVES)]
+    inputs, asked = ReconstructionInputs(drawn.views, 0.5), []
 
-    class TwoMinds(torch.nn.Module):
-        """Answers a number that rises with x in the patient, and otherwise on the moved blocks."""
+    class Minds(torch.nn.Module):
+        """Answers a number that rises with x in the patient, otherwise at every call."""
 
         def forward(self, noisy, level, told, before=None):
-            shown.append((len(noisy), before))
-            voxels = case.voxels if len(noisy) == first else case.moved.voxels
-            x = torch.from_numpy(voxels.children_lps_mm()[..., 0]) / 20
-            return x if voxels is case.voxels else -x + 1
+            case = cases[max(len(asked) - 1, 0)]
+            assert len(noisy) == len(case.voxels)
+            asked.append(before)
+            return 0.1 * len(asked) + torch.from_numpy(case.voxels.children_lps_mm()[..., 0]) / 20
 
-    assert first != moved
-    words = {"generator": np.random.default_rng(0), "progress": silent}
-    config = SparseDiffusionConfig(passes=2, moved_passes=2, mask_guidance=0, least_coverage=0)
-    found = probabilities_of(TwoMinds(), case, inputs, Recipe(), config, **words)[0]
-    assert [count for count, _ in shown] == [first, first, moved, moved]
-    x = torch.from_numpy(case.voxels.children_lps_mm()[..., 0]) / 20
-    there = torch.from_numpy(places_of(case.voxels, case.moved.voxels) >= 0).view_as(x)
-    expected = torch.where(there, (x.sigmoid() + (1 - x).sigmoid()) / 2, x.sigmoid())
-    np.testing.assert_allclose(found, expected.numpy(), atol=1e-5)
-    x = torch.from_numpy(case.moved.voxels.children_lps_mm()[..., 0]) / 20
-    there = torch.from_numpy(places_of(case.moved.voxels, case.voxels) >= 0).view_as(x)
-    expected = torch.where(there, 2 * x.sigmoid() - 1, torch.tensor(-1.0))  # no vessel where the first had no block
-    torch.testing.assert_close(shown[2][1], expected, atol=1e-4, rtol=0)
+    def answer(**settings):
+        asked.clear()
+        words = {"generator": np.random.default_rng(0), "progress": silent}
+        config = SparseDiffusionConfig(passes=2, **{"mask_guidance": 0, "least_coverage": 0} | settings)
+        return torch.from_numpy(probabilities_of(Minds(), prepared, inputs, Recipe(), config, **words)[0])
 
-    shown.clear()
-    probabilities_of(TwoMinds(), case, inputs, Recipe(), replace(config, mask_guidance=3, moved_passes=1), **words)
-    rays = MaskRays.of(case.voxels, drawn.views, "cpu")
-    x = torch.from_numpy(case.voxels.children_lps_mm()[..., 0]) / 20
-    pushed = (2 * rays.pushed(x, 3).sigmoid() - 1).reshape(-1)
-    places = torch.from_numpy(places_of(case.moved.voxels, case.voxels))
-    torch.testing.assert_close(shown[2][1].reshape(-1)[places >= 0], pushed[places[places >= 0]], atol=1e-3, rtol=0)
+    x = torch.from_numpy(prepared.voxels.children_lps_mm()[..., 0]) / 20
+    for moved_passes in (0, 1, 5):
+        found = answer(moved_passes=moved_passes)
+        expected = [(x + 0.2).sigmoid()]  # the second call is the last one on the first blocks
+        for number, case in enumerate(cases[1 : moved_passes + 1]):
+            there = torch.from_numpy(places_of(prepared.voxels, case.voxels) >= 0).view_as(x)
+            expected.append(torch.where(there, (x + 0.1 * (number + 3)).sigmoid(), expected[-1]))
+        assert len(asked) == 2 + moved_passes
+        torch.testing.assert_close(found, torch.stack(expected[-4:]).mean(0), atol=1e-5, rtol=0)
 
-    shown.clear()
-    probabilities_of(TwoMinds(), case, inputs, Recipe(), replace(config, moved_passes=0), **words)
-    assert [count for count, _ in shown] == [first, first]
+    def told_at(case, values):
+        """Return what the network is told on the blocks of `case` of values (N, 8) at the first ones."""
+        places = torch.from_numpy(places_of(case.voxels, prepared.voxels)).view(-1, 8)
+        return torch.where(places >= 0, values.reshape(-1)[places.clamp(min=0)], torch.tensor(-1.0))
+
+    torch.testing.assert_close(asked[2], told_at(cases[1], 2 * expected[0] - 1), atol=1e-4, rtol=0)
+    torch.testing.assert_close(asked[4], told_at(cases[3], 2 * expected[2] - 1), atol=1e-4, rtol=0)
+    answer(mask_guidance=3, moved_passes=1)
+    pushed = MaskRays.of(prepared.voxels, drawn.views, "cpu").pushed(x + 0.2, 3)
+    torch.testing.assert_close(asked[2], told_at(cases[1], 2 * pushed.sigmoid() - 1), atol=1e-3, rtol=0)
+
+
+def test_every_pixel_of_the_masks_gets_its_likeliest_voxel(drawn, prepared):
+    likely = torch.rand((len(prepared.voxels), 8), generator=torch.Generator().manual_seed(1)).numpy() * 0.4
+    likely[::9] += 0.5
+    filled = fill_pixels(likely, prepared.voxels, drawn.views)
+    raised = filled != likely
+    assert raised.any() and (filled[raised] == np.float32(0.51)).all() and (likely[raised] < 0.5).all()
+    points = prepared.voxels.children_lps_mm().reshape(-1, 3)
+
+    def drawn_from(values, camera):
+        kept = values >= 0.5
+        volume = SparseVolume(prepared.voxels.fine, prepared.voxels.children()[kept], values[kept])
+        return projected(volume, camera)
+
+    for view in drawn.views:
+        camera = camera_of(view)
+        pixels, reached = np.rint(camera.project(points)).astype(int), np.zeros(camera.shape, dtype=bool)
+        reached[tuple(pixels[((pixels >= 0) & (pixels < camera.shape)).all(axis=1)].T)] = True
+        assert not (view.vessel_mask() & reached & ~drawn_from(filled, camera)).any()
+        assert (view.vessel_mask() & reached & ~drawn_from(likely, camera)).any()
+    camera, mask = camera_of(drawn.views[0]), drawn.views[0].vessel_mask()
+    empty, values = mask & ~drawn_from(likely, camera), likely.reshape(-1)
+    pixels = np.rint(camera.project(points)).astype(int)
+    rows = np.flatnonzero(((pixels >= 0) & (pixels < camera.shape)).all(axis=1))
+    for row, column in np.argwhere(empty)[::97]:
+        on_ray = rows[(pixels[rows] == (row, column)).all(axis=1)]
+        assert not len(on_ray) or raised.reshape(-1)[on_ray[values[on_ray].argmax()]]
 
 
 def test_examples_count_every_true_voxel(drawn):

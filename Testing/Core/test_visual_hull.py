@@ -60,6 +60,14 @@ def test_sparse_equals_the_dense_answer(sphere_views, shape):
     found[tuple(sparse.indices.T)] = sparse.values
     np.testing.assert_allclose(found.ravel(), values, atol=2e-4)  # single precision: 1e-4 px
     assert shape == (256, 256) or (~told.all(axis=0) & (values >= 0.5)).any()
+    chosen = np.argwhere(np.random.default_rng(0).random(grid.shape) < 0.3)[::-1]
+    some = backproject_masks(cones, grid, 0.6, among=chosen)
+    expected = np.zeros(grid.shape)
+    expected[tuple(chosen.T)] = found[tuple(chosen.T)]
+    found = np.zeros(grid.shape)
+    found[tuple(some.indices.T)] = some.values
+    np.testing.assert_allclose(found, expected, atol=2e-4)
+    assert np.array_equal(some.indices, np.argwhere(found > 0))
 
 
 def told_by_hand(view, points, tolerance_mm):

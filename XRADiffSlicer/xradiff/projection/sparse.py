@@ -163,7 +163,12 @@ def _wide_pairs(cones: Sequence[MaskCone]) -> tuple[tuple[int, int], ...]:
 
 
 def backproject_masks(
-    cones: Sequence[MaskCone], grid: VolumeGrid, tolerance_mm: float = 0.0, progress: Progress = silent
+    cones: Sequence[MaskCone],
+    grid: VolumeGrid,
+    tolerance_mm: float = 0.0,
+    progress: Progress = silent,
+    *,
+    among: NDArray[np.integer] | None = None,
 ) -> SparseVolume:
     """Return the soft intersection of the backprojections of all masks (XRA-Diff eq. 3 and 11).
 
@@ -177,6 +182,7 @@ def backproject_masks(
         grid: where to look; its spacing is that of the result.
         tolerance_mm: how far outside a mask a voxel may project.
         progress: is called once a level; may raise Cancelled.
+        among: (N, 3) the voxels of the grid to look at, each once; all by default.
 
     Raises:
         InputError: no view, a negative tolerance, or too many voxels for the memory.
@@ -185,8 +191,8 @@ def backproject_masks(
         raise InputError("backprojection needs at least one view, got none")
     check_range("tolerance", tolerance_mm, 0, 100, unit="mm")
     spacing = max(grid.spacing_mm)
-    depth = max(0, int(np.floor(np.log2(COARSEST_MM / spacing))))
-    indices = _all_indices(-(-np.asarray(grid.shape) // 2**depth))
+    depth = max(0, int(np.floor(np.log2(COARSEST_MM / spacing)))) if among is None else 0
+    indices = _all_indices(-(-np.asarray(grid.shape) // 2**depth)) if among is None else among.astype(np.int64)
     values = np.ones(len(indices), dtype=np.float32)
     for level in range(depth, -1, -1):
         progress((depth - level) / (depth + 1), f"backprojecting the masks at {spacing * 2**level:g} mm")

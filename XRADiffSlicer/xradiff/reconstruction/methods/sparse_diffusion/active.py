@@ -14,12 +14,16 @@ from ....geometry.placement import grid_around
 from ....progress import Progress, silent
 from ....projection import MaskCone, backproject_masks
 
-__all__ = ["BLOCK", "ActiveVoxels", "active_voxels", "check_count", "widened"]
+__all__ = ["BLOCK", "STILL", "ActiveVoxels", "Move", "active_voxels", "check_count", "widened"]
 
 MOST = 300_000
 """More blocks than that are too many for the network (142,000 took 1.3 GB)."""
 BLOCK = 2
 """Result voxels along an edge of an active voxel."""
+
+Move = tuple[int, int, int]
+"""By how many result voxels, 0 or 1 on each axis, the blocks lie lower; the voxels stay where they are."""
+STILL: Move = (0, 0, 0)
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,7 +76,8 @@ def active_voxels(
     tolerance_mm: float,
     progress: Progress = silent,
     *,
-    moved: bool = False,
+    move: Move = STILL,
+    near: ActiveVoxels | None = None,
 ) -> ActiveVoxels:
     """Return the blocks that hold a voxel of `spacing_mm` whose centre all masks allow.
 
@@ -82,25 +87,35 @@ def active_voxels(
         spacing_mm: voxel of the result; the blocks are twice as wide.
         tolerance_mm: how far outside a mask a voxel may project, at its depth.
         progress: may raise Cancelled.
-        moved: whether the blocks lie a voxel of `spacing_mm` lower on every axis; the voxels of both coincide.
+        move: of the blocks.
+        near: blocks that are not moved; only those are looked at that share a voxel with one of them.
 
     Raises:
         InputError: the views see no common space, no voxel is allowed, or backprojection needs too much memory.
     """
     block_mm = BLOCK * spacing_mm
     grid = grid_around(views, block_mm, tolerance_mm + block_mm)
-    if moved:
-        lower = tuple(place - spacing_mm for place in grid.origin_lps_mm)
+    if move != STILL:
+        lower = tuple(place - step * spacing_mm for place, step in zip(grid.origin_lps_mm, move, strict=True))
         grid = VolumeGrid(tuple(count + 1 for count in grid.shape), grid.spacing_mm, lower)  # type: ignore[arg-type]
     # a child's centre lies half a child's diagonal from the block's; `backproject_masks` itself keeps what
     # lies up to half a block outside, which is a little more
-    hull = backproject_masks(cones, grid, tolerance_mm, progress)
+    among = None if near is None else _sharing(near, move)
+    hull = backproject_masks(cones, grid, tolerance_mm, progress, among=among)
     if not len(hull.indices):
         raise InputError(
             f"the backprojected masks meet in no voxel of {block_mm:g} mm; check geometry, masks and the order of "
             f"the views, or raise tolerance_mm (now {tolerance_mm:g} mm)"
         )
     return ActiveVoxels(grid, hull.indices)
+
+
+def _sharing(voxels: ActiveVoxels, move: Move) -> NDArray[np.int64]:
+    """Return the moved blocks (M, 3) that share a voxel with one of `voxels`."""
+    shape = np.add(voxels.grid.shape, 1)  # of the moved grid
+    steps = np.array(list(np.ndindex(*np.add(move, 1))))
+    each = (voxels.indices[:, None] + steps).reshape(-1, 3)
+    return np.stack(np.unravel_index(np.unique(np.ravel_multi_index(tuple(each.T), shape)), shape), axis=1)
 
 
 def check_count(voxels: ActiveVoxels, tolerance_mm: float) -> None:

@@ -1,4 +1,4 @@
-"""What the network answers for a case: on its blocks, then on the same blocks moved by a voxel, and the mean of both.
+"""What the network answers for a case: on its blocks, then on moved ones; the mean of the last answers.
 
 What is said of a voxel depends a little on where the block around it begins. Asked again on moved blocks, and shown
 what it said before, the network errs elsewhere: the mean errs less.
@@ -16,21 +16,25 @@ from torch import Tensor
 
 from ....progress import Progress, stage
 from ...interface import ReconstructionInputs
-from .active import BLOCK, ActiveVoxels
+from .active import BLOCK, ActiveVoxels, Move
 from .case import SparseCase
 from .conditions import conditions_of_case
 from .config import SparseDiffusionConfig
 from .features import MEAN_RADIUS
-from .mask_guidance import MaskRays
+from .mask_guidance import MaskRays, fill_pixels
 from .network import Conditions, SparseDenoiser
 from .recipe import Recipe
 from .sampler import sample
 
-__all__ = ["places_of", "probabilities_of", "works_reduced"]
+__all__ = ["MOVES", "places_of", "probabilities_of", "works_reduced"]
 
 MULTIPLIES_BFLOAT16 = ("_is_amx_tile_supported", "_is_avx512_bf16_supported")
 """What torch.cpu says of processors that multiply such matrices faster than those of float32."""
 SURE = 1e-6
+MOVES: tuple[Move, ...] = ((1, 1, 1), (1, 0, 0), (0, 1, 1), (0, 1, 0), (1, 0, 1), (0, 0, 1), (1, 1, 0))
+"""How the blocks are moved, one after the other."""
+LAST = 4
+"""The mean is taken of so many answers: later ones are better."""
 COVERING_ROUNDS = 20
 """How often the answer is pushed where it explains too little: fewer leave pixels of the masks empty."""
 
@@ -52,22 +56,29 @@ def probabilities_of(
 ) -> NDArray[np.float32]:
     """Return the samples (S, N, 8): probability of each child of each active voxel.
 
-    The moved blocks are asked where the case was prepared on them and `config.moved_passes` is not 0. `filled` is told
-    the explained share of a mask where that is less than `config.least_coverage` and the likeliest voxels are added.
+    `filled` is told the explained share of a mask where that is less than `config.least_coverage` and the likeliest
+    voxels are added.
     """
     chance = torch.Generator().manual_seed(int(generator.integers(2**63 - 1)))
     asked = _Asked(network, inputs, recipe, config, chance, filled)
-    first, drawn = _Grid.of(case, asked), []
-    moved = _Moved.of(case, case.moved, asked) if case.moved is not None and config.moved_passes else None
+    first, moves = _Grid.of(case, asked), MOVES[: config.moved_passes]
+    calls = config.steps * config.passes
+    share = calls / (calls + len(moves))
     with torch.autocast(inputs.device, torch.bfloat16, enabled=works_reduced(config.precision, inputs.device)):
-        for number in range(config.samples):
-            part = stage(progress, number / config.samples, (number + 1) / config.samples)
-            answer = first.answer(asked, config.steps, config.passes, part if moved is None else stage(part, 0.0, 0.6))
-            found = _recentred(answer, first.thresholds)
-            if moved is not None:
-                found = (found + moved.answer(asked, first.shown(asked, answer), found, stage(part, 0.6, 1.0))) / 2
-            drawn.append(first.covering(asked, found).cpu().numpy())
-    return np.stack(drawn)
+        drawn = [[first.answer(asked, config.steps, config.passes, part)] for part in
+                 _parts(stage(progress, 0.0, share), config.samples)]  # fmt: skip
+        for move, part in zip(moves, _parts(stage(progress, share, 1.0), len(moves)), strict=True):
+            grid = _Moved.of(case, case.moved(move, stage(part, 0.0, 0.4)), asked)
+            for answers, own in zip(drawn, _parts(stage(part, 0.4, 1.0), config.samples), strict=True):
+                answers.append(grid.answer(asked, first.shown(asked, answers[-1]), answers[-1], own))
+                del answers[:-LAST]
+        means = [_recentred(torch.stack(answers).mean(dim=0), first.thresholds) for answers in drawn]
+        return np.stack([first.covering(asked, mean).cpu().numpy() for mean in means])
+
+
+def _parts(progress: Progress, count: int) -> list[Progress]:
+    """Return the progress of each of `count` parts."""
+    return [stage(progress, number / count, (number + 1) / count) for number in range(count)]
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,16 +97,19 @@ class _Asked:
 class _Grid:
     """A case on one grid of blocks, ready for the network."""
 
+    voxels: ActiveVoxels
     given: Conditions
     rays: MaskRays | None
     thresholds: Tensor  # (N, 1)
 
     @classmethod
-    def of(cls, case: SparseCase, asked: _Asked) -> _Grid:
+    def of(cls, case: SparseCase, asked: _Asked, *, pushing: bool = True) -> _Grid:
+        """Return the grid of a case; `pushing` says whether its answers are ever pushed towards the masks."""
         inputs, recipe = asked.inputs, asked.recipe
         given = conditions_of_case(case, inputs.side, len(recipe.channels), inputs.device)
-        rays = MaskRays.of(case.voxels, inputs.views, inputs.device) if asked.config.mask_guidance else None
-        return cls(given, rays, recipe.thresholds(given.shared[:, MEAN_RADIUS, None]))
+        pushing = pushing and asked.config.mask_guidance > 0
+        rays = MaskRays.of(case.voxels, inputs.views, inputs.device) if pushing else None
+        return cls(case.voxels, given, rays, recipe.thresholds(given.shared[:, MEAN_RADIUS, None]))
 
     def answer(
         self, asked: _Asked, steps: int, passes: int, progress: Progress, before: Tensor | None = None
@@ -115,7 +129,10 @@ class _Grid:
         return 2 * self.rays.pushed(answer.logit(eps=SURE), asked.config.mask_guidance).sigmoid() - 1
 
     def covering(self, asked: _Asked, found: Tensor) -> Tensor:
-        """Return probabilities (N, 8), 0.5 the threshold: pushed towards the masks where they explain too little."""
+        """Return probabilities (N, 8), 0.5 the threshold, that cover the masks where `found` explains too little.
+
+        They are pushed towards the masks first; of pixels still empty then the likeliest voxel becomes a vessel.
+        """
         if self.rays is None:
             return found
         logits = found.logit(eps=SURE)
@@ -123,7 +140,9 @@ class _Grid:
         if share >= asked.config.least_coverage:
             return found
         asked.filled(share)
-        return self.rays.pushed(logits, max(asked.config.mask_guidance, COVERING_ROUNDS)).sigmoid()
+        pushed = self.rays.pushed(logits, max(asked.config.mask_guidance, COVERING_ROUNDS)).sigmoid()
+        filled = fill_pixels(pushed.cpu().numpy(), self.voxels, asked.inputs.views)
+        return torch.from_numpy(filled).to(pushed.device)
 
 
 @dataclass(frozen=True, eq=False)
@@ -136,22 +155,24 @@ class _Moved:
 
     @classmethod
     def of(cls, case: SparseCase, moved: SparseCase, asked: _Asked) -> _Moved:
-        tables = places_of(moved.voxels, case.voxels), places_of(case.voxels, moved.voxels)
-        here, there = (torch.from_numpy(table).to(asked.inputs.device) for table in tables)
-        return cls(_Grid.of(moved, asked), here, there)
+        here = torch.from_numpy(places_of(moved.voxels, case.voxels)).to(asked.inputs.device)
+        shared = torch.nonzero(here >= 0)[:, 0]
+        there = torch.full((len(case.voxels) * BLOCK**3,), -1, device=here.device)
+        there[here[shared]] = shared
+        return cls(_Grid.of(moved, asked, pushing=False), here, there)
 
     def answer(self, asked: _Asked, shown: Tensor, found: Tensor, progress: Progress) -> Tensor:
-        """Return probabilities (N, 8) at the voxels of the first grid; `found` where the moved one has no block.
+        """Return probabilities (N, 8) at the voxels of the first grid; those before where the moved one has no block.
 
         Args:
             asked: who, of what, how.
             shown: (N, 8) what the network is shown at first.
-            found: (N, 8) the first grid's probabilities.
+            found: (N, 8) the probabilities before.
             progress: may raise Cancelled.
         """
         before = _taken(shown, self.here, torch.full_like(self.here, -1, dtype=shown.dtype)).view(-1, 8)
-        answer = self.grid.answer(asked, 1, asked.config.moved_passes, progress, before)
-        return _taken(_recentred(answer, self.grid.thresholds), self.there, found.reshape(-1)).view_as(found)
+        answer = self.grid.answer(asked, 1, 1, progress, before)
+        return _taken(answer, self.there, found.reshape(-1)).view_as(found)
 
 
 def places_of(wanted: ActiveVoxels, among: ActiveVoxels) -> NDArray[np.int64]:
@@ -162,11 +183,12 @@ def places_of(wanted: ActiveVoxels, among: ActiveVoxels) -> NDArray[np.int64]:
     grid = among.fine
     move = np.subtract(wanted.fine.origin_lps_mm, grid.origin_lps_mm) / grid.spacing_mm[0]
     indices = wanted.children().reshape(-1, 3) + np.rint(move).astype(np.int32)
-    rows = np.full(among.grid.shape, -1, dtype=np.int64)
-    rows[tuple(among.indices.T)] = np.arange(len(among))
-    inside = ((indices >= 0) & (indices < grid.shape)).all(axis=1)
+    low, high = among.indices.min(axis=0), among.indices.max(axis=0) + 1
+    rows = np.full(high - low, -1, dtype=np.int32)
+    rows[tuple((among.indices - low).T)] = np.arange(len(among))
+    inside = ((indices >= BLOCK * low) & (indices < BLOCK * high)).all(axis=1)
     blocks, child = np.divmod(indices[inside], BLOCK)
-    row = rows[tuple(blocks.T)]
+    row = rows[tuple((blocks - low).T)].astype(np.int64)
     places = np.full(len(indices), -1, dtype=np.int64)
     places[inside] = np.where(row < 0, -1, row * BLOCK**3 + np.ravel_multi_index(tuple(child.T), (BLOCK,) * 3))
     return places

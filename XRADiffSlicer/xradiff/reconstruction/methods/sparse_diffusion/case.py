@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
-from functools import partial
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ....datatypes import AngiogramView
 from ....progress import Progress, silent, stage
-from .active import ActiveVoxels, active_voxels, check_count
+from .active import STILL, ActiveVoxels, Move, active_voxels, check_count
 from .features import VoxelFeatures, voxel_features
 from .vessel_maps import VesselMaps, vessel_maps
 
@@ -30,14 +29,42 @@ class SparseCase:
         features: what the views tell of them.
         tolerance_mm: that the voxels were chosen with.
         allowed: all that the masks allow; more than `voxels` after a coarser start.
-        moved: the same case on blocks moved by a voxel, where that was asked for.
+        source: what it was made of; None of one that cannot be moved.
     """
 
     voxels: ActiveVoxels
     features: VoxelFeatures
     tolerance_mm: float
     allowed: ActiveVoxels
-    moved: SparseCase | None = None
+    source: CaseSource | None = None
+
+    def moved(self, move: Move, progress: Progress = silent) -> SparseCase:
+        """Return the same case on moved blocks; its voxels and these coincide."""
+        assert self.source is not None
+        return self.source.case(move, progress, self.voxels)
+
+
+@dataclass(frozen=True, eq=False)
+class CaseSource:
+    """What a case is made of, on blocks that lie this way or that."""
+
+    views: Sequence[AngiogramView]
+    maps: Sequence[VesselMaps]
+    spacing_mm: float
+    tolerance_mm: float
+    thinning: Thinning | None
+
+    def case(self, move: Move, progress: Progress, near: ActiveVoxels | None = None) -> SparseCase:
+        """Return the case on moved blocks, on those alone that share a voxel with one of `near`."""
+        cones, allowing = [each.cone for each in self.maps], stage(progress, 0.0, 0.6)
+        allowed = active_voxels(self.views, cones, self.spacing_mm, self.tolerance_mm, allowing, move=move, near=near)
+        voxels = allowed
+        if self.thinning is not None:
+            voxels = allowed.only(self.thinning(self.maps, allowed, stage(progress, 0.6, 0.7)))
+        check_count(voxels, self.tolerance_mm)
+        progress(0.7, "what the views tell of each voxel")
+        features = voxel_features(self.maps, voxels, self.tolerance_mm)
+        return SparseCase(voxels, features, self.tolerance_mm, allowed, self)
 
 
 def prepare_case(
@@ -46,7 +73,6 @@ def prepare_case(
     tolerance_mm: float = 0.0,
     progress: Progress = silent,
     *,
-    also_moved: bool = False,
     thinning: Thinning | None = None,
 ) -> SparseCase:
     """Return the case of two or more views with masks.
@@ -56,7 +82,6 @@ def prepare_case(
         spacing_mm: voxel of the result.
         tolerance_mm: by how much the masks may disagree.
         progress: may raise Cancelled.
-        also_moved: whether to prepare it on blocks moved by a voxel too.
         thinning: chooses among the blocks; all are looked at without.
 
     Raises:
@@ -64,29 +89,8 @@ def prepare_case(
     """
     progress(0.0, "measuring the vessels in the masks")
     maps = [vessel_maps(view) for view in views]
-    middle = 0.6 if also_moved else 1.0
-    on_blocks = partial(_on_blocks, views, maps, spacing_mm, tolerance_mm, thinning)
-    case = on_blocks(stage(progress, 0.2, middle), moved=False)
-    return replace(case, moved=on_blocks(stage(progress, middle, 1.0), moved=True)) if also_moved else case
-
-
-def _on_blocks(
-    views: Sequence[AngiogramView],
-    maps: Sequence[VesselMaps],
-    spacing_mm: float,
-    tolerance_mm: float,
-    thinning: Thinning | None,
-    progress: Progress,
-    *,
-    moved: bool,
-) -> SparseCase:
-    """Return the case on blocks that lie as they are, or moved by a voxel."""
-    cones = [each.cone for each in maps]
-    allowed = active_voxels(views, cones, spacing_mm, tolerance_mm, stage(progress, 0.0, 0.6), moved=moved)
-    voxels = allowed if thinning is None else allowed.only(thinning(maps, allowed, stage(progress, 0.6, 0.7)))
-    check_count(voxels, tolerance_mm)
-    progress(0.7, "what the views tell of each voxel")
-    return SparseCase(voxels, voxel_features(maps, voxels, tolerance_mm), tolerance_mm, allowed)
+    source = CaseSource(views, maps, spacing_mm, tolerance_mm, thinning)
+    return source.case(STILL, stage(progress, 0.2, 1.0))
 
 
 def hull_values(features: VoxelFeatures, spacing_mm: float) -> NDArray[np.float32]:

@@ -21,17 +21,17 @@ class SparseDiffusionConfig:
     )
     steps: int = setting(1, "Number n of denoising steps.", minimum=1, maximum=1000)
     passes: int = setting(
-        2,
+        1,
         "How often the network is asked at each step, each time shown its answer before.",
         minimum=1,
         maximum=20,
     )
     moved_passes: int = setting(
-        1,
-        "How often it is then asked on blocks moved by a voxel, at first shown the answer before; the mean of both "
-        "answers is taken. 0 is never.",
+        7,
+        "How often it is then asked on blocks moved by a voxel, each time in another direction and shown the answer "
+        "before; the mean of the last four answers is taken. 0 is never.",
         minimum=0,
-        maximum=20,
+        maximum=7,
     )
     samples: int = setting(
         1,
@@ -52,7 +52,7 @@ class SparseDiffusionConfig:
         maximum=1000,
     )
     least_coverage: float = setting(
-        0.75,
+        0.85,
         "Share of each mask that the answer must explain; where it does not, the likeliest vessel of every pixel is "
         "taken too. 0 is never, 1 practically always; nothing is done where mask_guidance is 0.",
         minimum=0,

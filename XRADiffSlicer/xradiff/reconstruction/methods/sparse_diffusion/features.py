@@ -19,7 +19,7 @@ from .active import ActiveVoxels
 from .implied import implied_wall, outer
 from .vessel_maps import VesselMaps
 
-__all__ = ["MEAN_RADIUS", "SHARED", "SINGLE", "WALL", "VoxelFeatures", "voxel_features"]
+__all__ = ["MEAN_RADIUS", "SHARED", "SINGLE", "WALL", "VoxelFeatures", "bundles", "voxel_features"]
 
 Array = NDArray[np.float32]
 
@@ -142,9 +142,7 @@ def _seen(maps: VesselMaps, points: Array, children: Array, block_mm: float, the
     ray = points - camera.source
     ray /= np.linalg.norm(ray, axis=1, keepdims=True)
     width = max(block_mm / float(camera.pixel_size_mm(-camera.source @ camera.d)), 1.0)
-    cell = np.floor(pixels / width).astype(np.int64)
-    cell -= cell.min(axis=0)
-    _, ray_number = np.unique(cell[:, 0] * (int(cell[:, 1].max()) + 1) + cell[:, 1], return_inverse=True)
+    _, ray_number = bundles(pixels, width)
     return _Seen(
         distance=np.clip(distance, -FARTHEST_MM, FARTHEST_MM).astype(np.float32),
         radius=radius,
@@ -155,6 +153,15 @@ def _seen(maps: VesselMaps, points: Array, children: Array, block_mm: float, the
         plane=_plane(camera, maps.tangent[place], maps.inward[place], ray) * there[:, None],
         bin=ray_number,
     )
+
+
+def bundles(pixels: NDArray[np.floating], width: float) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return the squares (R, 2) of `width` pixels in which pixels (N, 2) lie, and which of them each does (N,)."""
+    cell = np.floor(pixels / width).astype(np.int64)
+    low = cell.min(axis=0)
+    columns = int(cell[:, 1].max() - low[1]) + 1
+    key, number = np.unique((cell[:, 0] - low[0]) * columns + cell[:, 1] - low[1], return_inverse=True)
+    return np.stack(np.divmod(key, columns), axis=1) + low, number
 
 
 def _plane(camera: Camera, tangent: Array, inward: Array, ray: NDArray[np.floating]) -> Array:

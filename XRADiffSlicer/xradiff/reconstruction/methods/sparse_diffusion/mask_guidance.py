@@ -7,19 +7,23 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
-from ....datatypes import AngiogramView
+from ....datatypes import AngiogramView, SparseVolume
 from ....geometry import camera_of
+from ....projection import silhouette
 from .active import ActiveVoxels
+from .features import bundles
 
-__all__ = ["MaskRays"]
+__all__ = ["MaskRays", "fill_pixels"]
 
 STRENGTH = 3.0
 SHARPNESS = 2.0
 """Factor of the logits here: above 1 one likely voxel explains a pixel better than many unlikely ones."""
 NEVER_EMPTY = -1e-4
 """Largest logarithm of a ray's probability to be empty; keeps the need of a ray of nothing finite."""
+VESSEL, JUST_VESSEL = 0.5, 0.51
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,13 +47,12 @@ class MaskRays:
             camera = camera_of(view)
             middle = points.mean(axis=0)
             width = max(voxels.fine.spacing_mm[0] / float(camera.pixel_size_mm(camera.depth(middle))), 1.0)
-            cell = np.floor(camera.project(points) / width).astype(np.int64)
-            unique, ray = np.unique(cell, axis=0, return_inverse=True)
+            unique, ray = bundles(camera.project(points), width)
             pixel = np.rint((unique + 0.5) * width - 0.5).astype(np.int64)
             seen = ((pixel >= 0) & (pixel < camera.shape)).all(axis=1)
             known = np.zeros(len(unique), dtype=np.float32)
             known[seen] = view.vessel_mask()[tuple(pixel[seen].T)]
-            rays.append(torch.from_numpy(ray.reshape(-1)))
+            rays.append(torch.from_numpy(ray))
             inside.append(torch.from_numpy(known).to(device))
         return cls(torch.stack(rays).to(device), tuple(inside))
 
@@ -87,3 +90,29 @@ class MaskRays:
                 need += (inside * empty / (1 - empty)).index_select(0, ray)
             logits = logits + STRENGTH * probability * need  # SHARPNESS is in STRENGTH
         return logits.view(shape)
+
+
+def fill_pixels(
+    probabilities: NDArray[np.float32], voxels: ActiveVoxels, views: Sequence[AngiogramView]
+) -> NDArray[np.float32]:
+    """Return (N, 8) in which every pixel of a mask that no vessel covers has one: its likeliest voxel.
+
+    Args:
+        probabilities: (N, 8) of the children, 0.5 or more in vessels.
+        voxels: the blocks.
+        views: with masks; pixels on whose ray there is no voxel stay empty.
+    """
+    points, children = voxels.children_lps_mm().reshape(-1, 3), voxels.children().reshape(-1, 3)
+    values = probabilities.reshape(-1).copy()
+    for view in views:
+        camera, vessel = camera_of(view), values >= VESSEL
+        empty = view.vessel_mask() & ~silhouette(SparseVolume(voxels.fine, children[vessel], values[vessel]), camera)
+        pixel = np.rint(camera.project(points)).astype(np.int64)
+        inside = np.flatnonzero(((pixel >= 0) & (pixel < camera.shape)).all(axis=1))
+        rows = inside[empty[tuple(pixel[inside].T)]]
+        number = np.ravel_multi_index(tuple(pixel[rows].T), camera.shape)
+        order = np.lexsort((-values[rows], number))
+        _, best = np.unique(number[order], return_index=True)
+        likeliest = rows[order[best]]
+        values[likeliest] = np.maximum(values[likeliest], JUST_VESSEL)
+    return values.reshape(probabilities.shape)

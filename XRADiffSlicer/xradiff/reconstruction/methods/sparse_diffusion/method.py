@@ -62,8 +62,7 @@ class SparseDiffusion:
         tolerance_mm = inputs.tolerance_mm if config.tolerance is None else config.tolerance
         start = coarse_start(inputs, config, recipe, tolerance_mm, generator)
         case = prepare_case(
-            inputs.views, recipe.spacing_mm, tolerance_mm, stage(progress, 0.0, 0.3),
-            also_moved=config.moved_passes > 0, thinning=start,
+            inputs.views, recipe.spacing_mm, tolerance_mm, stage(progress, 0.0, 0.3), thinning=start
         )  # fmt: skip
         progress(0.3, "loading the network")
         network = load_denoiser(weights, recipe, inputs.device)

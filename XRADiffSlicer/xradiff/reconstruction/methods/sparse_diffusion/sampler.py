@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from torch import Tensor, nn
 
 from ....progress import Progress, silent
@@ -18,8 +20,9 @@ def _schedule(recipe: Recipe) -> NoiseSchedule:
     return NoiseSchedule(recipe.schedule, recipe.train_steps, prediction="sample", zero_terminal_snr=True)
 
 
+@lru_cache(4)
 def noise_levels(recipe: Recipe) -> Tensor:
-    """Return sqrt(1 - abar_t) (T,) of the schedule."""
+    """Return sqrt(1 - abar_t) (T,) of the schedule; not to be changed."""
     levels: Tensor = (1 - _schedule(recipe).ddim().alphas_cumprod).sqrt()
     return levels
 
@@ -55,17 +58,19 @@ def sample(
         progress: told before each step; may raise Cancelled.
     """
     levels, cases = noise_levels(recipe).to(noise.device), len(given.side)
+    last: Tensor | None = None
 
     def predict(state: Tensor, times: Tensor) -> Tensor:
-        nonlocal before
+        nonlocal before, last
         level = levels[times[:1]].expand(cases)
         for _ in range(passes):
-            logits: Tensor = network(state, level, given, before).float()
+            if last is not None:
+                before = 2 * (last if rays is None else rays.pushed(last, rounds)).sigmoid() - 1
+            last = network(state, level, given, before).float()
             if guidance != 1:
                 blind = network(state, level, given.without()).float()
-                logits = blind + guidance * (logits - blind)
-            shown = logits if rays is None else rays.pushed(logits, rounds)
-            before = 2 * shown.sigmoid() - 1
-        return 2 * logits.sigmoid() - 1
+                last = blind + guidance * (last - blind)
+        assert last is not None
+        return 2 * last.sigmoid() - 1
 
     return (sample_ddim(predict, noise, _schedule(recipe), steps, progress=progress) + 1) / 2

@@ -26,8 +26,8 @@ SIDE_UNKNOWN = 0.3
 """How often a case's side is not told, so that the network does without."""
 PURE_NOISE = 0.75
 """How often a case is shown at the last time step, where a sampler begins and most is decided."""
-ANSWERS_BEFORE = (0.5, 0.35, 0.15)
-"""How often the network is shown no answer of its own, its first, its second (self-conditioning)."""
+ANSWERS_BEFORE = (0.3, 0.3, 0.2, 0.2)
+"""How often the network is shown no answer of its own, its first, second, third (self-conditioning)."""
 PASSES = 3
 """Of the validation: as many as the method asks for by default, on blocks as they are and moved."""
 THIN_POWER = 1.5
