@@ -127,6 +127,8 @@ class CalibrationReport:
             "corrections": [correction.to_dict() for correction in self.corrections],
             "consistency_before": before.to_dict() if before else None,
             "consistency_after": after.to_dict() if after else None,
+            "matched_gap_mm": None if math.isnan(self.matched_gap_mm) else round(self.matched_gap_mm, 3),
+            "tolerance_mm": self.tolerance_mm,
             "searches": [search.to_dict() for search in self.searches],
             "notes": [*self.notes, *self.warnings],
         }
