@@ -19,13 +19,14 @@ from xradiff.datatypes import Acquisition, AngiogramView, SparseVolume, VolumeGr
 from xradiff.errors import InputError
 from xradiff.geometry import camera_of
 from xradiff.geometry.camera import camera_from
+from xradiff.postprocess.components import component_labels
 from xradiff.progress import silent
 from xradiff.projection import MaskCone, backproject_masks, signed_distance_px
 from xradiff.projection import silhouette as projected
 from xradiff.quantification import dice
 from xradiff.reconstruction import registry
 from xradiff.reconstruction.interface import ReconstructionInputs
-from xradiff.reconstruction.methods.sparse_diffusion import layers, method, training
+from xradiff.reconstruction.methods.sparse_diffusion import layers, mask_guidance, method, training
 from xradiff.reconstruction.methods.sparse_diffusion.active import STILL
 from xradiff.reconstruction.methods.sparse_diffusion.answers import MOVES, places_of, probabilities_of
 from xradiff.reconstruction.methods.sparse_diffusion.case import hull_values, prepare_case
@@ -549,31 +550,38 @@ def test_the_answer_is_the_mean_of_the_last_ones_on_moved_blocks(drawn, prepared
 
 
 def test_every_pixel_of_the_masks_gets_its_likeliest_voxel(drawn, prepared):
-    likely = torch.rand((len(prepared.voxels), 8), generator=torch.Generator().manual_seed(1)).numpy() * 0.4
-    likely[::9] += 0.5
-    filled = fill_pixels(likely, prepared.voxels, drawn.views)
-    raised = filled != likely
-    assert raised.any() and (filled[raised] == np.float32(0.51)).all() and (likely[raised] < 0.5).all()
+    chance = torch.rand((len(prepared.voxels), 8), generator=torch.Generator().manual_seed(1)).numpy() * 0.4
+    filled = fill_pixels(chance, prepared.voxels, drawn.views)
+    raised = filled != chance
+    assert raised.any() and (filled[raised] == np.float32(0.51)).all()
     points = prepared.voxels.children_lps_mm().reshape(-1, 3)
-
-    def drawn_from(values, camera):
-        kept = values >= 0.5
-        volume = SparseVolume(prepared.voxels.fine, prepared.voxels.children()[kept], values[kept])
-        return projected(volume, camera)
-
-    for view in drawn.views:
+    for number, view in enumerate(drawn.views):
         camera = camera_of(view)
         pixels, reached = np.rint(camera.project(points)).astype(int), np.zeros(camera.shape, dtype=bool)
         reached[tuple(pixels[((pixels >= 0) & (pixels < camera.shape)).all(axis=1)].T)] = True
-        assert not (view.vessel_mask() & reached & ~drawn_from(filled, camera)).any()
-        assert (view.vessel_mask() & reached & ~drawn_from(likely, camera)).any()
-    camera, mask = camera_of(drawn.views[0]), drawn.views[0].vessel_mask()
-    empty, values = mask & ~drawn_from(likely, camera), likely.reshape(-1)
-    pixels = np.rint(camera.project(points)).astype(int)
-    rows = np.flatnonzero(((pixels >= 0) & (pixels < camera.shape)).all(axis=1))
-    for row, column in np.argwhere(empty)[::97]:
-        on_ray = rows[(pixels[rows] == (row, column)).all(axis=1)]
-        assert not len(on_ray) or raised.reshape(-1)[on_ray[values[on_ray].argmax()]]
+        assert not (view.vessel_mask() & reached & ~projected(vessels_of(prepared, filled), camera)).any()
+        if number == 0:  # nothing was a vessel before
+            for place in np.argwhere(view.vessel_mask() & reached)[::97]:
+                on_ray = np.flatnonzero((pixels == place).all(axis=1))
+                assert raised.reshape(-1)[on_ray[chance.reshape(-1)[on_ray].argmax()]]
+
+
+def test_empty_pixels_are_filled_beside_vessels_where_they_can_be(drawn, prepared, monkeypatch):
+    chance = torch.rand((len(prepared.voxels), 8), generator=torch.Generator().manual_seed(1)).numpy() * 0.4
+    truth = hull_values(prepared.features, 0.5) >= 0.5
+    middle = prepared.voxels.children_lps_mm()[..., 2]
+    likely = np.where(truth & (middle > np.median(middle)), 0.9, chance).astype(np.float32)
+    grown = fill_pixels(likely, prepared.voxels, drawn.views)
+    assert (grown >= likely).all() and (grown[likely >= 0.5] == likely[likely >= 0.5]).all()
+    monkeypatch.setattr(mask_guidance, "GROWING_ROUNDS", 0)
+    scattered = fill_pixels(likely, prepared.voxels, drawn.views)
+    parts = [int(component_labels(vessels_of(prepared, values)).max()) for values in (grown, scattered)]
+    assert parts[0] < 0.7 * parts[1], parts
+
+
+def vessels_of(case, values):
+    kept = values >= 0.5
+    return SparseVolume(case.voxels.fine, case.voxels.children()[kept], values[kept])
 
 
 def test_examples_count_every_true_voxel(drawn):

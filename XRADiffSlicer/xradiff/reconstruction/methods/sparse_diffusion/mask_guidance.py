@@ -24,6 +24,8 @@ SHARPNESS = 2.0
 NEVER_EMPTY = -1e-4
 """Largest logarithm of a ray's probability to be empty; keeps the need of a ray of nothing finite."""
 VESSEL, JUST_VESSEL = 0.5, 0.51
+GROWING_ROUNDS = 10
+"""How often vessels grow into empty pixels beside them, by a voxel at a time."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -97,22 +99,63 @@ def fill_pixels(
 ) -> NDArray[np.float32]:
     """Return (N, 8) in which every pixel of a mask that no vessel covers has one: its likeliest voxel.
 
+    Voxels that touch a vessel come first, and again as vessels grow by them; only what is then still empty gets one
+    anywhere on its ray.
+
     Args:
         probabilities: (N, 8) of the children, 0.5 or more in vessels.
         voxels: the blocks.
         views: with masks; pixels on whose ray there is no voxel stay empty.
     """
-    points, children = voxels.children_lps_mm().reshape(-1, 3), voxels.children().reshape(-1, 3)
-    values = probabilities.reshape(-1).copy()
-    for view in views:
-        camera, vessel = camera_of(view), values >= VESSEL
-        empty = view.vessel_mask() & ~silhouette(SparseVolume(voxels.fine, children[vessel], values[vessel]), camera)
-        pixel = np.rint(camera.project(points)).astype(np.int64)
-        inside = np.flatnonzero(((pixel >= 0) & (pixel < camera.shape)).all(axis=1))
-        rows = inside[empty[tuple(pixel[inside].T)]]
-        number = np.ravel_multi_index(tuple(pixel[rows].T), camera.shape)
-        order = np.lexsort((-values[rows], number))
-        _, best = np.unique(number[order], return_index=True)
-        likeliest = rows[order[best]]
-        values[likeliest] = np.maximum(values[likeliest], JUST_VESSEL)
-    return values.reshape(probabilities.shape)
+    filling = _Filling(voxels, probabilities.reshape(-1).copy(), views)
+    for _ in range(GROWING_ROUNDS):
+        if not filling.fill(touching=True):
+            break
+    filling.fill(touching=False)
+    return filling.values.reshape(probabilities.shape)
+
+
+class _Filling:
+    """Values (M,) of all children, which pixels of the masks are still empty, and where there are vessels."""
+
+    def __init__(self, voxels: ActiveVoxels, values: NDArray[np.float32], views: Sequence[AngiogramView]) -> None:
+        self.values, self._grid = values, voxels.fine
+        children, points = voxels.children().reshape(-1, 3), voxels.children_lps_mm().reshape(-1, 3)
+        self._children, self._cameras = children, [camera_of(view) for view in views]
+        self._low = children.min(axis=0) - 1
+        self._vessel = np.zeros(children.max(axis=0) - self._low + 2, dtype=np.bool_)
+        self._empty = [view.vessel_mask().copy() for view in views]
+        self._pixels = []
+        for camera in self._cameras:
+            pixel = np.rint(camera.project(points)).astype(np.int64)
+            seen = ((pixel >= 0) & (pixel < camera.shape)).all(axis=1)
+            self._pixels.append(np.where(seen, pixel[:, 0] * camera.shape[1] + pixel[:, 1], -1))
+        self._add(np.flatnonzero(values >= VESSEL))
+
+    def _add(self, rows: NDArray[np.intp]) -> None:
+        """Make these children vessels."""
+        self.values[rows] = np.where(self.values[rows] < VESSEL, JUST_VESSEL, self.values[rows])
+        self._vessel[tuple((self._children[rows] - self._low).T)] = True
+        added = SparseVolume(self._grid, self._children[rows], self.values[rows])
+        for empty, camera in zip(self._empty, self._cameras, strict=True):
+            empty &= ~silhouette(added, camera)
+
+    def fill(self, *, touching: bool) -> bool:
+        """Give each empty pixel its likeliest voxel, of those that touch a vessel alone; return whether any was."""
+        filled = False
+        for empty, pixels in zip(self._empty, self._pixels, strict=True):
+            rows = np.flatnonzero((pixels >= 0) & empty.reshape(-1)[pixels])
+            if touching:
+                rows = rows[self._touches(rows)]
+            order = rows[np.lexsort((-self.values[rows], pixels[rows]))]
+            _, first = np.unique(pixels[order], return_index=True)
+            self._add(order[first])
+            filled = filled or len(first) > 0
+        return filled
+
+    def _touches(self, rows: NDArray[np.intp]) -> NDArray[np.bool_]:
+        """Return which children lie beside a vessel, corners too."""
+        places, found = self._children[rows] - self._low, np.zeros(len(rows), dtype=np.bool_)
+        for step in np.ndindex(3, 3, 3):
+            found |= self._vessel[tuple((places + step - 1).T)]
+        return found
