@@ -52,7 +52,8 @@ def main() -> None:
     for number in range(options.cases):
         views, truth = mixture.case(number)
         tolerance_mm = MOVED_TOLERANCE_MM if mixture.kind(number).aligned else 0.0
-        inputs, config, chance = ReconstructionInputs(views, 0.5), SparseDiffusionConfig(), np.random.default_rng(0)
+        inputs, chance = ReconstructionInputs(views, 0.5), np.random.default_rng(0)
+        config = SparseDiffusionConfig(least_coverage=0)  # what the network says, not what is filled in
         start = coarse_start(inputs, config, recipe, tolerance_mm, chance)
         case = prepare_case(views, recipe.spacing_mm, tolerance_mm, thinning=start)
         answer = probabilities_of(

@@ -59,7 +59,7 @@ class Row:
         prediction: what the network answers: the clean volume ("sample"), velocity or noise.
         squared: whether the loss is the squared error alone.
         distance_mm: where not 0 the target is the distance from the vessel's wall, cut off there, not occupancy.
-        steps: denoising steps of the test; 1 is the default method's single step of three passes.
+        steps: denoising steps of the test; 1 is the method's single step, in three passes.
         even: whether all time steps are trained alike, not most of them in pure noise.
         encoders: whether the network is told what the paper's encoders make of masks and backprojection.
         easy_first: whether the examples come by falling share of vessels among the blocks.

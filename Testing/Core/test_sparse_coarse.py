@@ -129,7 +129,10 @@ def test_masks_are_left_a_way_to_be_explained(drawn, weights):
     for view in drawn.views:
         masks = [silhouette(sparse(one.voxels), camera_of(view))[view.vessel_mask()] for one in (every, case)]
         assert masks[1].mean() > masks[0].mean() - 0.01
+    assert not start.nothing
     likely[:] = False
+    start = coarse.CoarseStart(drawn.views, 0.0, "", "", "cpu", False, np.random.default_rng(0))
+    start._asked, start._places = True, LikelyPlaces(every.voxels.grid, likely)
     assert len(prepare_case(drawn.views, 0.5, thinning=start).voxels) == len(every.voxels) and start.nothing
 
 

@@ -21,15 +21,16 @@ from xradiff.geometry import camera_of
 from xradiff.geometry.camera import camera_from
 from xradiff.postprocess.components import component_labels
 from xradiff.progress import silent
-from xradiff.projection import MaskCone, backproject_masks, signed_distance_px
+from xradiff.projection import MaskCone, backproject_masks, footprints, signed_distance_px
 from xradiff.projection import silhouette as projected
 from xradiff.quantification import dice
 from xradiff.reconstruction import registry
 from xradiff.reconstruction.interface import ReconstructionInputs
+from xradiff.reconstruction.methods.sparse_diffusion import case as case_module
 from xradiff.reconstruction.methods.sparse_diffusion import layers, mask_guidance, method, training
 from xradiff.reconstruction.methods.sparse_diffusion.active import STILL
 from xradiff.reconstruction.methods.sparse_diffusion.answers import MOVES, places_of, probabilities_of
-from xradiff.reconstruction.methods.sparse_diffusion.case import hull_values, prepare_case
+from xradiff.reconstruction.methods.sparse_diffusion.case import SparseCase, hull_values, prepare_case
 from xradiff.reconstruction.methods.sparse_diffusion.conditions import conditions_of, conditions_of_case
 from xradiff.reconstruction.methods.sparse_diffusion.config import SparseDiffusionConfig
 from xradiff.reconstruction.methods.sparse_diffusion.connect import connect_parts
@@ -464,6 +465,11 @@ def test_an_answer_that_explains_too_little_is_pushed(drawn, prepared):
     pushed = answer(0.75)
     assert rays.explained(torch.logit(pushed), 0.0) > 0.8 and told == [0.0]
     assert (pushed >= 0.5).float().mean() < 0.2  # not by making everything a vessel
+    for view in drawn.views:  # and no pixel is left empty that a voxel projects onto
+        camera = camera_of(view)
+        everything = projected(vessels_of(prepared, np.ones(shape, dtype=np.float32)), camera)
+        left = view.vessel_mask() & everything & ~projected(vessels_of(prepared, pushed.numpy()), camera)
+        assert left.sum() < 0.01 * view.vessel_mask().sum()
 
 
 def test_thin_vessels_count_from_a_threshold_of_their_own(drawn, prepared):
@@ -549,6 +555,66 @@ def test_the_answer_is_the_mean_of_the_last_ones_on_moved_blocks(drawn, prepared
     torch.testing.assert_close(asked[2], told_at(cases[1], 2 * pushed.sigmoid() - 1), atol=1e-3, rtol=0)
 
 
+def test_each_sample_goes_on_from_its_own_answer(drawn, prepared):
+    noises = []
+
+    class Echo(torch.nn.Module):
+        """Answers the noise that it is first shown, then what it said before, sharpened."""
+
+        def forward(self, noisy, level, told, before=None):
+            if before is None:
+                noises.append(noisy)
+                return noisy
+            return 3 * before
+
+    words = {"generator": np.random.default_rng(0), "progress": silent}
+    config = SparseDiffusionConfig(samples=2, moved_passes=1, mask_guidance=0, precision="float32")
+    found = probabilities_of(Echo(), prepared, ReconstructionInputs(drawn.views, 0.5), Recipe(), config, **words)
+    there = torch.from_numpy(places_of(prepared.voxels, prepared.moved(MOVES[0]).voxels) >= 0).view(-1, 8)
+    assert len(found) == len(noises) == 2 and 0.5 < there.float().mean() < 1
+    for mean, noise in zip(found, noises, strict=True):
+        first = noise.sigmoid()
+        again = torch.where(there, (3 * (2 * first - 1)).sigmoid(), first)
+        np.testing.assert_allclose(mean, (first + again) / 2, atol=1e-5)
+
+
+def test_moved_blocks_of_a_thinned_case(drawn):
+    """Those alone that share a voxel with a block that was kept, and that the thinning keeps."""
+
+    def upper(maps, voxels, progress):
+        z = voxels.centres_lps_mm()[:, 2]
+        return z > middle
+
+    middle = float(np.median(prepare_case(drawn.views, 0.5).voxels.centres_lps_mm()[:, 2]))
+    case = prepare_case(drawn.views, 0.5, thinning=upper)
+    moved = case.moved((1, 1, 1))
+    assert len(case.voxels) < len(case.allowed) and (moved.voxels.centres_lps_mm()[:, 2] > middle).all()
+    shared = places_of(moved.voxels, case.voxels).reshape(-1, 8) >= 0
+    assert shared.any(axis=1).all() and not shared.all()
+    assert (places_of(case.voxels, moved.voxels) >= 0).mean() > 0.7
+
+
+def test_where_no_moved_block_is_left_the_answer_before_stands(drawn, prepared, monkeypatch):
+    """And moved blocks are not refused for being a few more: the first answer is there."""
+    moved, asked = SparseCase.moved, []
+    monkeypatch.setattr(
+        SparseCase, "moved", lambda case, move, progress: None if move in MOVES[::2] else moved(case, move, progress)
+    )
+    monkeypatch.setattr(case_module, "check_count", lambda voxels, tolerance_mm: pytest.fail("checked again"))
+
+    class Counts(torch.nn.Module):
+        def forward(self, noisy, level, told, before=None):
+            asked.append(before)
+            return torch.full_like(noisy, float(len(asked)))
+
+    words = {"generator": np.random.default_rng(0), "progress": silent}
+    inputs, config = ReconstructionInputs(drawn.views, 0.5), SparseDiffusionConfig(least_coverage=0)
+    found = probabilities_of(Counts(), prepared, inputs, Recipe(), config, **words)[0]
+    assert len(asked) == 1 + len(MOVES[1::2])
+    last = torch.tensor([3.0, 3.0, 4.0, 4.0]).sigmoid().mean()  # moves 4 to 7, of which 5 and 7 have no block
+    assert np.isclose(found, last, atol=1e-4).mean() > 0.6
+
+
 def test_every_pixel_of_the_masks_gets_its_likeliest_voxel(drawn, prepared):
     chance = torch.rand((len(prepared.voxels), 8), generator=torch.Generator().manual_seed(1)).numpy() * 0.4
     filled = fill_pixels(chance, prepared.voxels, drawn.views)
@@ -561,9 +627,12 @@ def test_every_pixel_of_the_masks_gets_its_likeliest_voxel(drawn, prepared):
         reached[tuple(pixels[((pixels >= 0) & (pixels < camera.shape)).all(axis=1)].T)] = True
         assert not (view.vessel_mask() & reached & ~projected(vessels_of(prepared, filled), camera)).any()
         if number == 0:  # nothing was a vessel before
+            first, last = footprints(points, 0.5, camera)
+            vessel, likely = np.flatnonzero(raised), chance.reshape(-1)
             for place in np.argwhere(view.vessel_mask() & reached)[::97]:
                 on_ray = np.flatnonzero((pixels == place).all(axis=1))
-                assert raised.reshape(-1)[on_ray[chance.reshape(-1)[on_ray].argmax()]]
+                covers = vessel[((first[vessel] <= place) & (place < last[vessel])).all(axis=1)]
+                assert likely[covers].max() >= likely[on_ray].max()
 
 
 def test_empty_pixels_are_filled_beside_vessels_where_they_can_be(drawn, prepared, monkeypatch):
@@ -780,6 +849,7 @@ def test_samples_give_an_uncertainty(tmp_path, drawn):
     write_sparse_diffusion(tmp_path)
     result = reconstruct(drawn.views, tmp_path, samples=3)
     assert result.uncertainty is not None and (result.uncertainty.values >= 0).all()
-    assert any("3 samples were drawn in 2 steps each" in note for note in result.notes)
+    told = "3 samples were drawn in 2 steps each, with 1 pass on moved blocks"
+    assert any(told in note for note in result.notes)
     np.testing.assert_array_equal(result.uncertainty.indices, result.volume.indices)
     assert reconstruct(drawn.views, tmp_path).uncertainty is None

@@ -77,7 +77,8 @@ def test_several_samples_differ_where_the_network_is_unsure():
     found = reconstruct(views, "sparse_diffusion", calibrate_mode="off", settings={"samples": 2})
     assert found.uncertainty is not None and found.uncertainty.values.max() > 0.05
     first, second = (sample.values for sample in found.samples)
-    assert np.abs(first - second).max() > 0.1
+    vessel = np.maximum(first, second) > 0.1
+    assert (np.abs(first - second)[vessel] > 0.1).mean() > 0.1, "they differ at hardly any voxel"
     assert np.array_equal(found.samples[0].indices, found.probability.indices)
 
 

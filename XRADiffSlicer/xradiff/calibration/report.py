@@ -91,7 +91,7 @@ class CalibrationReport:
         notes: what was used, one sentence each.
         warnings: what a reader should mind, one sentence each.
         matched_gap_mm: median distance of matched points after calibration, of the view that fits worst; not a number
-            where hardly any match.
+            where hardly any match, or nothing was asked.
     """
 
     views: tuple[AngiogramView, ...]
@@ -102,7 +102,7 @@ class CalibrationReport:
     searches: tuple[PairSearch, ...] = ()
     notes: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
-    matched_gap_mm: float = 0.0
+    matched_gap_mm: float = float("nan")
 
     @property
     def tolerance_mm(self) -> float:

@@ -5,7 +5,9 @@ differentiable torch kernels; `operators` wraps the former as ODL operators. The
 imported by name, because they load torch and ODL.
 """
 
-from .silhouette import silhouette
+from .silhouette import footprints, silhouette
 from .sparse import MaskCone, backproject_masks, bilinear, signed_distance_px, views_that_tell
 
-__all__ = ["MaskCone", "backproject_masks", "bilinear", "signed_distance_px", "silhouette", "views_that_tell"]
+__all__ = [
+    "MaskCone", "backproject_masks", "bilinear", "footprints", "signed_distance_px", "silhouette", "views_that_tell",
+]  # fmt: skip

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from ..datatypes import SparseVolume
 from ..geometry import Camera
 
-__all__ = ["silhouette"]
+__all__ = ["footprints", "silhouette"]
 
 
 def silhouette(volume: SparseVolume, camera: Camera) -> NDArray[np.bool_]:
@@ -19,16 +19,7 @@ def silhouette(volume: SparseVolume, camera: Camera) -> NDArray[np.bool_]:
     not depend on their size.
     """
     rows, columns = camera.shape
-    points = volume.points_lps_mm()
-    depth = camera.depth(points)
-    points, depth = points[depth > 0], depth[depth > 0]
-    pixels = camera.project(points)
-    edge_mm = max(volume.grid.spacing_mm)
-    half = np.maximum(0.5 * edge_mm / camera.pixel_size_mm(depth), 0.5)
-    seen = np.all((pixels > -half[:, None] - 1) & (pixels < np.array([rows, columns]) + half[:, None]), axis=1)
-    pixels, half = pixels[seen], half[seen]
-    first = np.clip(np.ceil(pixels - half[:, None]), 0, [rows, columns]).astype(np.int64)
-    last = np.clip(np.floor(pixels + half[:, None]) + 1, 0, [rows, columns]).astype(np.int64)
+    first, last = footprints(volume.points_lps_mm(), max(volume.grid.spacing_mm), camera)
     counts = np.zeros((rows + 1) * (columns + 1), dtype=np.int64)
     for row, column, sign in (
         (first[:, 0], first[:, 1], 1),
@@ -40,3 +31,26 @@ def silhouette(volume: SparseVolume, camera: Camera) -> NDArray[np.bool_]:
     covered = counts.reshape(rows + 1, columns + 1).cumsum(axis=0).cumsum(axis=1)
     result: NDArray[np.bool_] = covered[:rows, :columns] > 0
     return result
+
+
+def footprints(
+    points_lps_mm: NDArray[np.floating], edge_mm: float, camera: Camera
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return the first (row, column) and the one after the last, both (N, 2), that voxels of such an edge cover.
+
+    They lie within the image; of a voxel that covers nothing of it both are equal on one axis at least.
+
+    Args:
+        points_lps_mm: (N, 3) the voxels' centres.
+        edge_mm: of the voxels.
+        camera: the view.
+    """
+    depth = camera.depth(points_lps_mm)
+    ahead = depth > 0
+    half = np.full((len(depth), 1), 0.5)
+    half[ahead, 0] = np.maximum(0.5 * edge_mm / camera.pixel_size_mm(depth[ahead]), 0.5)
+    pixels = np.full((len(depth), 2), -2.0)
+    pixels[ahead] = camera.project(points_lps_mm[ahead])
+    first = np.clip(np.ceil(pixels - half), 0, camera.shape).astype(np.int64)
+    last = np.clip(np.floor(pixels + half) + 1, 0, camera.shape).astype(np.int64)
+    return first, last

@@ -88,10 +88,10 @@ def active_voxels(
         tolerance_mm: how far outside a mask a voxel may project, at its depth.
         progress: may raise Cancelled.
         move: of the blocks.
-        near: blocks that are not moved; only those are looked at that share a voxel with one of them.
+        near: blocks that are not moved; only those are looked at that share a voxel with one of them, none perhaps.
 
     Raises:
-        InputError: the views see no common space, no voxel is allowed, or backprojection needs too much memory.
+        InputError: the views see no common space, no voxel at all is allowed, or backprojection needs too much memory.
     """
     block_mm = BLOCK * spacing_mm
     grid = grid_around(views, block_mm, tolerance_mm + block_mm)
@@ -102,7 +102,7 @@ def active_voxels(
     # lies up to half a block outside, which is a little more
     among = None if near is None else _sharing(near, move)
     hull = backproject_masks(cones, grid, tolerance_mm, progress, among=among)
-    if not len(hull.indices):
+    if near is None and not len(hull.indices):
         raise InputError(
             f"the backprojected masks meet in no voxel of {block_mm:g} mm; check geometry, masks and the order of "
             f"the views, or raise tolerance_mm (now {tolerance_mm:g} mm)"

@@ -6,7 +6,7 @@ what it said before, the network errs elsewhere: the mean errs less.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -65,15 +65,37 @@ def probabilities_of(
     calls = config.steps * config.passes
     share = calls / (calls + len(moves))
     with torch.autocast(inputs.device, torch.bfloat16, enabled=works_reduced(config.precision, inputs.device)):
-        drawn = [[first.answer(asked, config.steps, config.passes, part)] for part in
-                 _parts(stage(progress, 0.0, share), config.samples)]  # fmt: skip
-        for move, part in zip(moves, _parts(stage(progress, share, 1.0), len(moves)), strict=True):
-            grid = _Moved.of(case, case.moved(move, stage(part, 0.0, 0.4)), asked)
-            for answers, own in zip(drawn, _parts(stage(part, 0.4, 1.0), config.samples), strict=True):
-                answers.append(grid.answer(asked, first.shown(asked, answers[-1]), answers[-1], own))
-                del answers[:-LAST]
-        means = [_recentred(torch.stack(answers).mean(dim=0), first.thresholds) for answers in drawn]
+        parts = _parts(stage(progress, 0.0, share), config.samples)
+        drawn = [first.answer(asked, config.steps, config.passes, part) for part in parts]
+        totals = [answer if len(moves) < LAST else torch.zeros_like(answer) for answer in drawn]
+        for number, part in enumerate(_parts(stage(progress, share, 1.0), len(moves))):
+            drawn = _asked_again(case, moves[number], asked, first, drawn, part)
+            if number >= len(moves) - LAST:
+                totals = [total + answer for total, answer in zip(totals, drawn, strict=True)]
+        means = [_recentred(total / min(len(moves) + 1, LAST), first.thresholds) for total in totals]
         return np.stack([first.covering(asked, mean).cpu().numpy() for mean in means])
+
+
+def _asked_again(
+    case: SparseCase, move: Move, asked: _Asked, first: _Grid, drawn: Sequence[Tensor], progress: Progress
+) -> list[Tensor]:
+    """Return what the network answers (N, 8) on moved blocks, shown each of the answers `drawn` before.
+
+    Args:
+        case: on the first grid.
+        move: of the blocks.
+        asked: who, of what, how.
+        first: the first grid.
+        drawn: (N, 8) there, of each sample.
+        progress: may raise Cancelled.
+    """
+    moved = case.moved(move, stage(progress, 0.0, 0.4))
+    if moved is None:
+        return list(drawn)
+    grid, parts = _Moved.of(case, moved, asked), _parts(stage(progress, 0.4, 1.0), len(drawn))
+    return [
+        grid.answer(asked, first.shown(asked, answer), answer, part) for answer, part in zip(drawn, parts, strict=True)
+    ]
 
 
 def _parts(progress: Progress, count: int) -> list[Progress]:

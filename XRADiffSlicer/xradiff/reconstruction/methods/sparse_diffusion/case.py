@@ -28,7 +28,7 @@ class SparseCase:
         voxels: where a vessel can lie.
         features: what the views tell of them.
         tolerance_mm: that the voxels were chosen with.
-        allowed: all that the masks allow; more than `voxels` after a coarser start.
+        allowed: all that the masks allow, of moved blocks around the others; more than `voxels` after a coarser start.
         source: what it was made of; None of one that cannot be moved.
     """
 
@@ -38,10 +38,14 @@ class SparseCase:
     allowed: ActiveVoxels
     source: CaseSource | None = None
 
-    def moved(self, move: Move, progress: Progress = silent) -> SparseCase:
-        """Return the same case on moved blocks; its voxels and these coincide."""
+    def moved(self, move: Move, progress: Progress = silent) -> SparseCase | None:
+        """Return the case on moved blocks, of those that share a voxel with one here; None where there are none.
+
+        The voxels of both coincide.
+        """
         assert self.source is not None
-        return self.source.case(move, progress, self.voxels)
+        allowed, voxels = self.source.blocks(move, progress, self.voxels)
+        return self.source.case(allowed, voxels) if len(voxels) else None
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,17 +58,24 @@ class CaseSource:
     tolerance_mm: float
     thinning: Thinning | None
 
-    def case(self, move: Move, progress: Progress, near: ActiveVoxels | None = None) -> SparseCase:
-        """Return the case on moved blocks, on those alone that share a voxel with one of `near`."""
+    def blocks(
+        self, move: Move, progress: Progress, near: ActiveVoxels | None = None
+    ) -> tuple[ActiveVoxels, ActiveVoxels]:
+        """Return the moved blocks that the masks allow, and of these the ones to look at.
+
+        Given blocks that are `near`, those alone that share a voxel with one of them.
+        """
         cones, allowing = [each.cone for each in self.maps], stage(progress, 0.0, 0.6)
         allowed = active_voxels(self.views, cones, self.spacing_mm, self.tolerance_mm, allowing, move=move, near=near)
-        voxels = allowed
-        if self.thinning is not None:
-            voxels = allowed.only(self.thinning(self.maps, allowed, stage(progress, 0.6, 0.7)))
-        check_count(voxels, self.tolerance_mm)
-        progress(0.7, "what the views tell of each voxel")
-        features = voxel_features(self.maps, voxels, self.tolerance_mm)
-        return SparseCase(voxels, features, self.tolerance_mm, allowed, self)
+        if self.thinning is None or not len(allowed):
+            return allowed, allowed
+        return allowed, allowed.only(self.thinning(self.maps, allowed, stage(progress, 0.6, 1.0)))
+
+    def case(self, allowed: ActiveVoxels, voxels: ActiveVoxels) -> SparseCase:
+        """Return the case on `voxels` of all that are `allowed`."""
+        return SparseCase(
+            voxels, voxel_features(self.maps, voxels, self.tolerance_mm), self.tolerance_mm, allowed, self
+        )
 
 
 def prepare_case(
@@ -90,7 +101,10 @@ def prepare_case(
     progress(0.0, "measuring the vessels in the masks")
     maps = [vessel_maps(view) for view in views]
     source = CaseSource(views, maps, spacing_mm, tolerance_mm, thinning)
-    return source.case(STILL, stage(progress, 0.2, 1.0))
+    allowed, voxels = source.blocks(STILL, stage(progress, 0.2, 0.8))
+    check_count(voxels, tolerance_mm)
+    progress(0.8, "what the views tell of each voxel")
+    return source.case(allowed, voxels)
 
 
 def hull_values(features: VoxelFeatures, spacing_mm: float) -> NDArray[np.float32]:

@@ -26,7 +26,7 @@ from .answers import works_reduced
 from .case import SparseCase
 from .conditions import conditions_of_case
 from .config import SparseDiffusionConfig
-from .features import voxel_features
+from .features import bundles, voxel_features
 from .layers import enough_memory
 from .network import SparseDenoiser, load_denoiser
 from .recipe import Recipe
@@ -84,7 +84,6 @@ class CoarseStart:
         chance: of the noise that it begins with.
         least: up to so many blocks, of the first that it is asked about, all are left.
         file: the weights, once the network was asked.
-        nothing: whether it found a vessel likely nowhere.
     """
 
     views: Sequence[AngiogramView]
@@ -96,9 +95,14 @@ class CoarseStart:
     chance: np.random.Generator
     least: int = 0
     file: WeightsFile | None = field(default=None, init=False)
-    nothing: bool = field(default=False, init=False)
     _places: LikelyPlaces | None = field(default=None, init=False)
     _asked: bool = field(default=False, init=False)
+    _some: bool = field(default=False, init=False)
+
+    @property
+    def nothing(self) -> bool:
+        """Whether the network was asked and found a vessel likely nowhere."""
+        return self._places is not None and not self._some
 
     def __call__(self, maps: Sequence[VesselMaps], voxels: ActiveVoxels, progress: Progress) -> NDArray[np.bool_]:
         """Return (N,) which of the blocks are left: all where nothing is likely anywhere.
@@ -117,8 +121,10 @@ class CoarseStart:
         if self._places is None:
             return np.ones(len(voxels), dtype=np.bool_)
         near = self._places.near(voxels)
-        self.nothing = not near.any()
-        return np.ones_like(near) if self.nothing else near | _alone(voxels, [each.cone for each in maps], near)
+        if not near.any():
+            return np.ones_like(near)
+        self._some = True
+        return near | _alone(voxels, [each.cone for each in maps], near)
 
     def _found(self, maps: Sequence[VesselMaps], progress: Progress) -> LikelyPlaces:
         network, recipe, self.file = coarse_network(self.weights, self.device)
@@ -151,10 +157,7 @@ def _alone(voxels: ActiveVoxels, cones: Sequence[MaskCone], near: NDArray[np.boo
     for cone in cones:
         camera = cone.camera
         middle = float(camera.pixel_size_mm(camera.depth(centres.mean(axis=0, keepdims=True)))[0])
-        width = max(voxels.grid.spacing_mm[0] / middle, 1.0)
-        cell = np.floor(camera.project(centres) / width).astype(np.int64)
-        cell -= cell.min(axis=0)
-        ray = cell[:, 0] * (int(cell[:, 1].max()) + 1) + cell[:, 1]
+        _, ray = bundles(camera.project(centres), max(voxels.grid.spacing_mm[0] / middle, 1.0))
         alone |= (np.bincount(ray, near)[ray] == 0) & (cone.distance_mm(centres) < 0)
     return alone
 

@@ -29,14 +29,14 @@ class SparseDiffusionConfig:
     moved_passes: int = setting(
         7,
         "How often it is then asked on blocks moved by a voxel, each time in another direction and shown the answer "
-        "before; the mean of the last four answers is taken. 0 is never.",
+        "before; the mean of the last four answers, of all if they are fewer, is taken. 0 is never.",
         minimum=0,
         maximum=7,
     )
     samples: int = setting(
         1,
-        "Number of samples that are drawn and averaged, in 2 steps at least; their standard deviation is the "
-        "uncertainty.",
+        "Number of samples that are drawn and averaged, of more than one in 2 steps at least and with 1 pass on moved "
+        "blocks at most; their standard deviation is the uncertainty.",
         minimum=1,
         maximum=64,
         basic=True,
@@ -53,8 +53,9 @@ class SparseDiffusionConfig:
     )
     least_coverage: float = setting(
         0.85,
-        "Share of each mask that the answer must explain; where it does not, the likeliest vessel of every pixel is "
-        "taken too. 0 is never, 1 practically always; nothing is done where mask_guidance is 0.",
+        "Share of each mask that the answer must explain; where it does not, every pixel still empty gets its "
+        "likeliest voxel, beside a vessel if it can be. 0 is never, 1 practically always; nothing is done where "
+        "mask_guidance is 0.",
         minimum=0,
         maximum=1,
         basic=True,

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from ....datatypes import AngiogramView, SparseVolume
 from ....geometry import camera_of
-from ....projection import silhouette
+from ....projection import footprints, silhouette
 from .active import ActiveVoxels
 from .features import bundles
 
@@ -99,8 +99,8 @@ def fill_pixels(
 ) -> NDArray[np.float32]:
     """Return (N, 8) in which every pixel of a mask that no vessel covers has one: its likeliest voxel.
 
-    Voxels that touch a vessel come first, and again as vessels grow by them; only what is then still empty gets one
-    anywhere on its ray.
+    The likeliest of all comes first; a voxel covers the pixels of its whole footprint. Voxels that touch a vessel come
+    before others, and again as vessels grow by them; only what is then still empty gets one anywhere on its ray.
 
     Args:
         probabilities: (N, 8) of the children, 0.5 or more in vessels.
@@ -119,39 +119,41 @@ class _Filling:
     """Values (M,) of all children, which pixels of the masks are still empty, and where there are vessels."""
 
     def __init__(self, voxels: ActiveVoxels, values: NDArray[np.float32], views: Sequence[AngiogramView]) -> None:
-        self.values, self._grid = values, voxels.fine
-        children, points = voxels.children().reshape(-1, 3), voxels.children_lps_mm().reshape(-1, 3)
-        self._children, self._cameras = children, [camera_of(view) for view in views]
-        self._low = children.min(axis=0) - 1
-        self._vessel = np.zeros(children.max(axis=0) - self._low + 2, dtype=np.bool_)
-        self._empty = [view.vessel_mask().copy() for view in views]
-        self._pixels = []
-        for camera in self._cameras:
+        self.values, self._children = values, voxels.children().reshape(-1, 3)
+        self._low = self._children.min(axis=0) - 1
+        self._vessel = np.zeros(self._children.max(axis=0) - self._low + 2, dtype=np.bool_)
+        vessel, points = values >= VESSEL, voxels.children_lps_mm().reshape(-1, 3)
+        self._vessel[tuple((self._children[vessel] - self._low).T)] = True
+        found = SparseVolume(voxels.fine, self._children[vessel], values[vessel])
+        self._empty, self._squares, self._pixels = [], [], []
+        for view in views:
+            camera = camera_of(view)
             pixel = np.rint(camera.project(points)).astype(np.int64)
             seen = ((pixel >= 0) & (pixel < camera.shape)).all(axis=1)
             self._pixels.append(np.where(seen, pixel[:, 0] * camera.shape[1] + pixel[:, 1], -1))
-        self._add(np.flatnonzero(values >= VESSEL))
-
-    def _add(self, rows: NDArray[np.intp]) -> None:
-        """Make these children vessels."""
-        self.values[rows] = np.where(self.values[rows] < VESSEL, JUST_VESSEL, self.values[rows])
-        self._vessel[tuple((self._children[rows] - self._low).T)] = True
-        added = SparseVolume(self._grid, self._children[rows], self.values[rows])
-        for empty, camera in zip(self._empty, self._cameras, strict=True):
-            empty &= ~silhouette(added, camera)
+            self._empty.append(view.vessel_mask() & ~silhouette(found, camera))
+            self._squares.append(footprints(points, voxels.fine.spacing_mm[0], camera))
 
     def fill(self, *, touching: bool) -> bool:
         """Give each empty pixel its likeliest voxel, of those that touch a vessel alone; return whether any was."""
         filled = False
         for empty, pixels in zip(self._empty, self._pixels, strict=True):
-            rows = np.flatnonzero((pixels >= 0) & empty.reshape(-1)[pixels])
+            flat = empty.reshape(-1)  # the same memory
+            rows = np.flatnonzero((pixels >= 0) & flat[pixels])
             if touching:
                 rows = rows[self._touches(rows)]
-            order = rows[np.lexsort((-self.values[rows], pixels[rows]))]
-            _, first = np.unique(pixels[order], return_index=True)
-            self._add(order[first])
-            filled = filled or len(first) > 0
+            for row in rows[np.argsort(-self.values[rows], kind="stable")].tolist():
+                if flat[pixels[row]]:  # no likelier one covers it
+                    self._add(row)
+                    filled = True
         return filled
+
+    def _add(self, row: int) -> None:
+        """Make a child a vessel."""
+        self.values[row] = max(self.values[row], JUST_VESSEL)
+        self._vessel[tuple(self._children[row] - self._low)] = True
+        for empty, (first, last) in zip(self._empty, self._squares, strict=True):
+            empty[first[row, 0] : last[row, 0], first[row, 1] : last[row, 1]] = False
 
     def _touches(self, rows: NDArray[np.intp]) -> NDArray[np.bool_]:
         """Return which children lie beside a vessel, corners too."""

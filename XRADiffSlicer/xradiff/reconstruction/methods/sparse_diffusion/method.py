@@ -30,8 +30,8 @@ __all__ = ["SparseDiffusion", "volume_of"]
 
 LEAST = 0.02
 """Probabilities below this are left out of the result."""
-SAMPLED_STEPS = 2
-"""Denoising steps where several samples are asked for, at least."""
+SAMPLED_STEPS, SAMPLED_MOVES = 2, 1
+"""Denoising steps where several samples are asked for, at least, and passes on moved blocks, at most."""
 MANY, MANY_MM = 200_000, 1.0
 """Blocks; 24 generated left trees had up to 84,000 (thick as CTA labels 110,000), with 1 mm of tolerance 180,000."""
 
@@ -86,11 +86,16 @@ class SparseDiffusion:
 
 
 def _sampling(config: SparseDiffusionConfig) -> tuple[SparseDiffusionConfig, tuple[str, ...]]:
-    """Return settings with which several samples differ: a single step begins in noise of which nothing is left."""
-    if config.samples == 1 or config.steps >= SAMPLED_STEPS:
+    """Return settings with which several samples differ.
+
+    A single step begins in noise of which nothing is left, and so does each pass on moved blocks: after many of them
+    all samples are nearly the same.
+    """
+    steps, moves = max(config.steps, SAMPLED_STEPS), min(config.moved_passes, SAMPLED_MOVES)
+    if config.samples == 1 or (config.steps, config.moved_passes) == (steps, moves):
         return config, ()
-    told = f"The {config.samples} samples were drawn in {SAMPLED_STEPS} steps each: in one step all would be equal."
-    return replace(config, steps=SAMPLED_STEPS), (told,)
+    told = f"The {config.samples} samples were drawn in {steps} steps each, with {moves} pass on moved blocks"
+    return replace(config, steps=steps, moved_passes=moves), (f"{told}: otherwise all would be nearly equal.",)
 
 
 def _notes(case: SparseCase, start: CoarseStart | None, explained: Sequence[float]) -> tuple[str, ...]:

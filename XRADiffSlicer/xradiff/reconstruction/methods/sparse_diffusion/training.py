@@ -29,7 +29,7 @@ PURE_NOISE = 0.75
 ANSWERS_BEFORE = (0.3, 0.3, 0.2, 0.2)
 """How often the network is shown no answer of its own, its first, second, third (self-conditioning)."""
 PASSES = 3
-"""Of the validation: as many as the method asks for by default, on blocks as they are and moved."""
+"""Of the validation, on blocks as they are: the method goes on from its first answer on moved ones."""
 THIN_POWER = 1.5
 LEAST_WEIGHT, MOST_WEIGHT = 0.35, 3.0
 """Of a voxel, 1 where the masks' vessels have a radius of 1 mm, else radius^-THIN_POWER: thin ones have few voxels."""
