@@ -94,7 +94,7 @@ def _sampling(config: SparseDiffusionConfig) -> tuple[SparseDiffusionConfig, tup
     steps, moves = max(config.steps, SAMPLED_STEPS), min(config.moved_passes, SAMPLED_MOVES)
     if config.samples == 1 or (config.steps, config.moved_passes) == (steps, moves):
         return config, ()
-    told = f"The {config.samples} samples were drawn in {steps} steps each, with {moves} pass on moved blocks"
+    told = f"The {config.samples} samples were drawn in {steps} steps each" + ", with 1 pass on moved blocks" * moves
     return replace(config, steps=steps, moved_passes=moves), (f"{told}: otherwise all would be nearly equal.",)
 
 
