@@ -40,7 +40,7 @@ SETTINGS = {
     "by default, least_coverage 0": SparseDiffusionConfig(least_coverage=0.0),
     "by default, least_coverage 1": SparseDiffusionConfig(least_coverage=1.0),
     "by default, float32": SparseDiffusionConfig(precision="float32"),
-    "by default, 4 samples": SparseDiffusionConfig(samples=4, steps=2),
+    "by default, 4 samples": SparseDiffusionConfig(samples=4, steps=2, moved_passes=1),
     "1 step of 3 passes": PLAIN,
     "1 pass": replace(PLAIN, passes=1),
     "2 passes": replace(PLAIN, passes=2),
