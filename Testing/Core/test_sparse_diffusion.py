@@ -594,6 +594,27 @@ def test_moved_blocks_of_a_thinned_case(drawn):
     assert (places_of(case.voxels, moved.voxels) >= 0).mean() > 0.7
 
 
+def test_the_mean_of_samples_is_filled_where_each_was(tmp_path, drawn, monkeypatch):
+    write_sparse_diffusion(tmp_path)
+    told = [0.3]
+
+    def answers(network, case, *rest, filled, **words):
+        """Two samples that have no voxel in common."""
+        for share in told:
+            filled(share)
+        odd = np.arange(len(case.voxels) * 8).reshape(-1, 8) % 2
+        return np.stack([0.9 * odd, 0.9 * (1 - odd)]).astype(np.float32)
+
+    monkeypatch.setattr(method, "probabilities_of", answers)
+    found = reconstruct(drawn.views, tmp_path, samples=2, connect_mm=0).volume
+    vessel = SparseVolume(found.grid, found.indices[found.values >= 0.5], found.values[found.values >= 0.5])
+    for view in drawn.views:
+        mask, camera = view.vessel_mask(), camera_of(view)
+        assert (mask & ~projected(vessel, camera)).sum() < 0.01 * mask.sum()
+    told.clear()
+    assert (reconstruct(drawn.views, tmp_path, samples=2, connect_mm=0).volume.values < 0.5).all()
+
+
 def test_where_no_moved_block_is_left_the_answer_before_stands(drawn, prepared, monkeypatch):
     """And moved blocks are not refused for being a few more: the first answer is there."""
     moved, asked = SparseCase.moved, []

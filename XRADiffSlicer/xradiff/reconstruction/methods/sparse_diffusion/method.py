@@ -22,6 +22,7 @@ from .config import SparseDiffusionConfig
 from .connect import connect_parts
 from .contradictions import contradictions
 from .layers import enough_memory
+from .mask_guidance import fill_pixels
 from .network import load_denoiser
 from .recipe import Recipe
 from .spec import SPEC
@@ -75,6 +76,8 @@ class SparseDiffusion:
         mean, spread = samples.mean(axis=0), samples.std(axis=0) if len(samples) > 1 else None
         if not np.isfinite(mean).all():
             raise InputError("the network gave values that are not finite; its weights do not suit these views")
+        if shares and len(samples) > 1:  # of pixels that each sample fills with another voxel the mean has none
+            mean = fill_pixels(mean, case.voxels, inputs.views)
         volume = connect_parts(volume_of(case.voxels, mean), config.connect_mm)
         uncertainty = None if spread is None else volume_of(case.voxels, spread, mean >= LEAST)
         drawn = () if spread is None else tuple(volume_of(case.voxels, one, mean >= LEAST) for one in samples)
