@@ -200,29 +200,58 @@ def test_sigterm_ends_the_run_after_its_step(tmp_path):
     assert (tmp_path / "checkpoint.pt").is_file()
 
 
-def test_two_processes_equal_one_with_the_whole_batch(whole, tmp_path, repository):
+def two_processes(repository, command):
+    """Run `command` as the two processes of a run; return what each wrote to its output. Both must end well."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    command = [sys.executable, "-m", "xradiff", "train", "unet3d", "--generate", "10", "--seed", "5", "--steps", "3"]
-    command += ["--validation-cases", "2", "--device", "cpu", "--warmup", "1", "--progress", "json"]
-    command += [word for key, value in SMALL.items() for word in ("--set", f"{key}={value}")]
     common = os.environ | {"PYTHONPATH": str(repository / "XRADiffSlicer"), "OMP_NUM_THREADS": "1"}
     common |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "WORLD_SIZE": "2", "LOCAL_WORLD_SIZE": "2"}
     running = [
         subprocess.Popen(
-            [*command, "--out", str(tmp_path / "two")],
-            env=common | {"RANK": str(rank), "LOCAL_RANK": str(rank)}, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+            [sys.executable, *command], env=common | {"RANK": str(rank), "LOCAL_RANK": str(rank)},
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
         )
         for rank in (0, 1)
     ]  # fmt: skip
     ended = [process.communicate() for process in running]
     assert [process.returncode for process in running] == [0, 0], ended
+    return [output for output, _ in ended]
+
+
+def test_two_processes_equal_one_with_the_whole_batch(whole, tmp_path, repository):
+    command = ["-m", "xradiff", "train", "unet3d", "--generate", "10", "--seed", "5", "--steps", "3"]
+    command += ["--validation-cases", "2", "--device", "cpu", "--warmup", "1", "--progress", "json"]
+    command += [word for key, value in SMALL.items() for word in ("--set", f"{key}={value}")]
+    two_processes(repository, [*command, "--out", str(tmp_path / "two")])
     source = GeneratedCases(CaseOptions(), seed=5, count=10)
     run(tmp_path / "one", source=source, seed=5, steps=3)
     one, two = weights(tmp_path / "one"), weights(tmp_path / "two")
     for name, tensor in one.items():
         torch.testing.assert_close(two[name], tensor, rtol=1e-4, atol=1e-5)
+
+
+LAST_THREADS = """
+from pathlib import Path
+import torch
+from xradiff.training.config import TrainingConfig
+from xradiff.training.processes import Processes
+
+processes = Processes(TrainingConfig(device="cpu", batch=2))
+torch.optim.AdamW(torch.nn.Linear(2, 2).parameters())
+processes.wait()
+print(float(processes.summed(torch.ones(()))), end=" ")
+names = lambda: sum("gloo" in (task / "comm").read_text() for task in Path("/proc/self/task").iterdir())
+print(names() > 0, end=" ")
+processes.end()
+print(names())
+"""
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="names of threads are read from Linux's /proc")
+def test_no_thread_outlives_the_group_of_processes(repository):
+    """One that did held a tensor while Python ended, and aborted a process that had finished its work."""
+    assert two_processes(repository, ["-c", LAST_THREADS]) == ["2.0 True 0\n"] * 2
 
 
 # what it refuses

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from contextlib import AbstractContextManager
+from importlib import import_module
 from typing import Any
 
 import torch
@@ -78,6 +79,14 @@ class Processes:
 
 
 def _accelerator_class() -> Any:
+    """Return accelerate's class, and import what must be there before a group of processes exists.
+
+    Defaults of functions in torch.distributed.nn hold the group of the moment in which they are imported, as the first
+    optimiser does: imported later, that group and its threads outlive `end`, and one that still held a tensor while
+    Python ended aborted the process (https://github.com/pytorch/pytorch/pull/179291).
+    """
+    if torch.distributed.is_available():
+        import_module("torch.distributed.nn")
     try:
         from accelerate import Accelerator
     except ImportError as error:
