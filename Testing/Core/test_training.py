@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import multiprocessing
 import os
 import signal
 import socket
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -424,6 +426,53 @@ def test_batches_hold_the_cases_asked_for():
     (batch,) = batch_stream(CASES, example, [[3, 1]], workers=0)
     for place, number in enumerate((3, 1)):
         assert torch.equal(batch["volume"][place], make_example(CASES, example, number)["volume"])
+
+
+class HandedOverSlowly:
+    """An example that leaves a file in `folder` once its process has handed it over."""
+
+    def __init__(self, folder, number):
+        self.folder, self.number = folder, number
+
+    def __reduce__(self):
+        time.sleep(0.2)
+        (self.folder / f"handed over {self.number}").touch()
+        return int, (self.number,)
+
+
+class LeavesTraces:
+    """Makes such examples, with a file for each that is begun."""
+
+    def __init__(self, folder):
+        self.folder = folder
+
+    def __call__(self, views, truth):
+        (self.folder / f"begun {truth}").touch()
+        return HandedOverSlowly(self.folder, truth)
+
+    def join(self, examples):
+        return examples[0]
+
+
+def test_processes_hand_over_what_they_have_begun_when_no_more_is_wanted(tmp_path):
+    """One that ended meanwhile was aborted, and said so below the line that tells of the cancelled training."""
+    stream = batch_stream(Numbers(), LeavesTraces(tmp_path), ([number] for number in range(1000)), workers=1)
+    assert next(stream) == 0
+    (worker,) = multiprocessing.active_children()
+    stream.close()
+    assert worker.exitcode == 0
+    begun = {path.name.removeprefix("begun ") for path in tmp_path.glob("begun *")}
+    assert 1 < len(begun) < 10
+    assert begun == {path.name.removeprefix("handed over ") for path in tmp_path.glob("handed over *")}
+
+
+class Numbers:
+    """As many cases as one wants, without content."""
+
+    count, drawn = 1000, False
+
+    def case(self, number):
+        return (), number
 
 
 # settings

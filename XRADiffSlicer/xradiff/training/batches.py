@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import signal
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Sequence
 from functools import lru_cache
 
 import numpy as np
@@ -48,25 +49,36 @@ def make_example(source: CaseSource, example: ExampleMaker, number: int) -> Exam
 
 def batch_stream(
     source: CaseSource, example: ExampleMaker, numbers: Iterable[list[int]], workers: int
-) -> Iterator[Example]:
+) -> Generator[Example, None, None]:
     """Yield one batch for each list of `numbers`, made ahead by `workers` processes (0: here, when it is needed).
+
+    Closed early, it waits until the processes have handed over what they have begun: one that ends while it does so
+    is aborted, and says so.
 
     Raises:
         InputError: a case cannot be used.
     """
+    ended = False
     loader = DataLoader(
         _Examples(source, example),
-        batch_sampler=numbers,
+        batch_sampler=itertools.takewhile(lambda _: not ended, numbers),
         num_workers=workers,
         collate_fn=_Join(example),
         worker_init_fn=_leave_signals_to_parent,
         multiprocessing_context="spawn" if workers else None,
         generator=torch.Generator(),  # not the global one: resuming must change nothing
     )
-    for batch in loader:
-        if isinstance(batch, str):
-            raise InputError(batch)
-        yield batch
+    batches = iter(loader)
+    try:
+        for batch in batches:
+            if isinstance(batch, str):
+                raise InputError(batch)
+            yield batch
+    except (GeneratorExit, InputError):
+        ended = True
+        for _ in batches:
+            pass
+        raise
 
 
 class _Examples(Dataset[Example | str]):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+from contextlib import closing
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -159,20 +160,21 @@ class _Run:
             self.processes.own(cases_of_step(step, config.batch, len(self.training), config.seed))
             for step in range(first, config.steps)
         )
-        for batch in batch_stream(self.source, self.networks.trainable.example, numbers, config.workers):
-            self._step(batch)
-            ended = self.step == config.steps
-            if ended or self.step % config.validate_every == 0:
-                self._validate(examples)
-            message = self._message((time.monotonic() - start) / (self.step - first))
-            cancelled = self._cancelled(progress, message, stopped)
-            if ended or cancelled or self.step % config.checkpoint_every == 0:
-                self._save()
-            if cancelled:
-                raise Cancelled(
-                    f"cancelled after step {self.step} of {config.steps}; the same command goes on from there "
-                    f"({self.folder.path})"
-                )
+        with closing(batch_stream(self.source, self.networks.trainable.example, numbers, config.workers)) as stream:
+            for batch in stream:
+                self._step(batch)
+                ended = self.step == config.steps
+                if ended or self.step % config.validate_every == 0:
+                    self._validate(examples)
+                message = self._message((time.monotonic() - start) / (self.step - first))
+                cancelled = self._cancelled(progress, message, stopped)
+                if ended or cancelled or self.step % config.checkpoint_every == 0:
+                    self._save()
+                if cancelled:
+                    raise Cancelled(
+                        f"cancelled after step {self.step} of {config.steps}; the same command goes on from there "
+                        f"({self.folder.path})"
+                    )
 
     def _step(self, batch: dict[str, Tensor]) -> None:
         batch = {name: tensor.to(self.processes.device) for name, tensor in batch.items()}
