@@ -265,7 +265,7 @@ def test_settings_are_made_from_the_config_and_kept(panel):
     assert setting(panel, "connect_mm").value() == 2.5
     ui.moreSettingsGroupBox.setProperty("collapsed", False)
     ui.resetSettingsButton.click()
-    assert panel.method.settings() == {} and setting(panel, "connect_mm").value() == 5
+    assert panel.method.settings() == {} and setting(panel, "connect_mm").value() == 10
 
 
 def test_settings_are_given_to_the_run_and_a_wrong_one_is_told(panel):

@@ -72,7 +72,7 @@ class SparseDiffusionConfig:
         choices=("auto", "never", "always"),
     )
     connect_mm: float = setting(
-        5.0,
+        10.0,
         "Gaps up to this long are bridged where all masks allow it and the probability is at least 0.08; 0 bridges "
         "none.",
         minimum=0,
