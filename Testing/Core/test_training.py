@@ -428,6 +428,15 @@ def test_batches_hold_the_cases_asked_for():
         assert torch.equal(batch["volume"][place], make_example(CASES, example, number)["volume"])
 
 
+class Numbers:
+    """As many cases as one wants, without content."""
+
+    count, drawn = 1000, False
+
+    def case(self, number):
+        return (), number
+
+
 class HandedOverSlowly:
     """An example that leaves a file in `folder` once its process has handed it over."""
 
@@ -464,15 +473,6 @@ def test_processes_hand_over_what_they_have_begun_when_no_more_is_wanted(tmp_pat
     begun = {path.name.removeprefix("begun ") for path in tmp_path.glob("begun *")}
     assert 1 < len(begun) < 10
     assert begun == {path.name.removeprefix("handed over ") for path in tmp_path.glob("handed over *")}
-
-
-class Numbers:
-    """As many cases as one wants, without content."""
-
-    count, drawn = 1000, False
-
-    def case(self, number):
-        return (), number
 
 
 # settings
