@@ -197,6 +197,14 @@ def test_active_blocks_hold_every_voxel_that_the_masks_allow(drawn, prepared):
     assert apart.mean() < 0.05 and apart.max() < 0.5  # edges finer than a pixel, a pixel being wider than a voxel here
 
 
+@pytest.mark.parametrize("move", [(0, 0, 0), (1, 0, 1)])
+def test_the_voxels_are_those_of_generated_truths(drawn, prepared, move):
+    """A result and a truth with voxels of 0.5 mm are compared without interpolation."""
+    voxels = prepared.moved(move).voxels
+    steps = drawn.truth(0.5).grid.indices(voxels.fine.centres(voxels.children().reshape(-1, 3)))
+    np.testing.assert_array_equal(steps, np.rint(steps))
+
+
 def test_a_straight_tube_tells_its_radius_and_direction():
     axis = np.array([0.3, 0.2, 1.0]) / np.linalg.norm([0.3, 0.2, 1.0])
     views = tube_views(np.linspace(-25, 25, 80)[:, None] * axis, 1.5)

@@ -12,7 +12,7 @@ from xradiff.datatypes import Acquisition, AngiogramView, VolumeGrid
 from xradiff.errors import Cancelled, InputError
 from xradiff.geometry import camera_of
 from xradiff.geometry.camera import camera_from
-from xradiff.geometry.placement import grid_around
+from xradiff.geometry.placement import common_space, grid_around
 from xradiff.progress import silent
 from xradiff.projection import MaskCone, backproject_masks, signed_distance_px, silhouette
 from xradiff.reconstruction.interface import ReconstructionInputs, check_separation
@@ -182,6 +182,19 @@ def test_grid_follows_a_tree_far_from_the_isocentre(sphere_views):
     grid = grid_around(sphere_views(centre, 6.0, shape=(900, 900)), 1.0)
     assert np.all(np.abs(grid.indices(centre) - (np.array(grid.shape) - 1) / 2) < 4)
     assert np.all(grid.extent_mm < 40)
+
+
+@pytest.mark.parametrize(("spacing_mm", "parts"), [(0.5, 1), (1.0, 2), (0.7, 1), (1.2, 3)])
+def test_grids_of_any_views_share_their_voxels(sphere_views, spacing_mm, parts):
+    """The parts' centres are multiples of their edge: nothing has to be interpolated to compare two results."""
+    for centre, margin_mm in ((CENTRE, 0.0), ((60.3, -45.2, 50.1), 1.3)):
+        views = sphere_views(centre, 6.0, shape=(900, 900))
+        grid = grid_around(views, spacing_mm, margin_mm, parts=parts)
+        steps = np.divide(grid.divided(parts).origin_lps_mm, spacing_mm / parts)
+        np.testing.assert_allclose(steps, np.rint(steps), atol=1e-9)
+        places = grid.indices(common_space(views, margin_mm))
+        assert places.min() >= 0 and (places <= np.subtract(grid.shape, 1)).all()
+        assert places.min() < 1 and places.max(axis=0) == pytest.approx(np.subtract(grid.shape, 1), abs=1.0)
 
 
 def test_silhouette_of_the_hull_covers_the_masks(sphere_views):

@@ -61,11 +61,20 @@ def common_space(views: Sequence[AngiogramView], margin_mm: float = 0.0) -> NDAr
     return corners
 
 
-def grid_around(views: Sequence[AngiogramView], spacing_mm: float, margin_mm: float = 0.0) -> VolumeGrid:
+def grid_around(
+    views: Sequence[AngiogramView], spacing_mm: float, margin_mm: float = 0.0, *, parts: int = 1
+) -> VolumeGrid:
     """Return the grid of `spacing_mm` voxels that holds all that two of the masks, WIDE_DEG apart, can show.
 
-    It is centred where the rays through the masks meet, not at the isocentre: an isocentred grid
+    It lies where the rays through the masks meet, not around the isocentre: an isocentred grid
     clips real trees. What lies beside the image of a third view two others may still see.
+
+    Args:
+        views: two or more, with masks.
+        spacing_mm: voxel edge.
+        margin_mm: around what the masks can show.
+        parts: that each edge of a voxel is divided into later. The parts' centres are multiples of their edge, in
+            LPS mm: volumes with one spacing, of any views and methods and of generated trees, share their voxels.
 
     Raises:
         InputError: the views' cones do not meet.
@@ -75,5 +84,8 @@ def grid_around(views: Sequence[AngiogramView], spacing_mm: float, margin_mm: fl
     if pairs:
         corners = np.concatenate([common_space([views[i], views[j]], margin_mm) for i, j in pairs])
     low, high = corners.min(axis=0), corners.max(axis=0)
-    shape = np.ceil((high - low) / spacing_mm).astype(int) + 1
-    return VolumeGrid.centred(tuple(int(count) for count in shape), spacing_mm, (low + high) / 2)
+    part_mm = spacing_mm / parts
+    middle_mm = (parts - 1) / 2 * part_mm  # of a voxel, from its first part
+    first = np.floor((low - middle_mm) / part_mm) * part_mm + middle_mm
+    x, y, z = (int(count) for count in np.ceil((high - first) / spacing_mm) + 1)
+    return VolumeGrid((x, y, z), (spacing_mm,) * 3, (float(first[0]), float(first[1]), float(first[2])))

@@ -94,7 +94,7 @@ def active_voxels(
         InputError: the views see no common space, no voxel at all is allowed, or backprojection needs too much memory.
     """
     block_mm = BLOCK * spacing_mm
-    grid = grid_around(views, block_mm, tolerance_mm + block_mm)
+    grid = grid_around(views, block_mm, tolerance_mm + block_mm, parts=BLOCK)
     if move != STILL:
         lower = tuple(place - step * spacing_mm for place, step in zip(grid.origin_lps_mm, move, strict=True))
         grid = VolumeGrid(tuple(count + 1 for count in grid.shape), grid.spacing_mm, lower)  # type: ignore[arg-type]
