@@ -74,7 +74,7 @@ def grid_around(
         spacing_mm: voxel edge.
         margin_mm: around what the masks can show.
         parts: that each edge of a voxel is divided into later. The parts' centres are multiples of their edge, in
-            LPS mm: volumes with one spacing, of any views and methods and of generated trees, share their voxels.
+            LPS mm: volumes with one spacing, of any views and of generated trees, share their voxels.
 
     Raises:
         InputError: the views' cones do not meet.
