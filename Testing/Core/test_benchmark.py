@@ -9,13 +9,13 @@ import math
 import sys
 import time
 import types
-from dataclasses import dataclass
+from dataclasses import dataclass, make_dataclass
 from pathlib import Path
 
 import numpy as np
 import pytest
 import SimpleITK as sitk
-from xradiff.benchmark import plots
+from xradiff.benchmark import plots, settings
 from xradiff.benchmark.cases import list_cases, read_truth
 from xradiff.benchmark.cost import PeakMemory
 from xradiff.benchmark.evaluate import evaluate
@@ -25,9 +25,11 @@ from xradiff.benchmark.run import run_benchmark
 from xradiff.benchmark.settings import label_of, settings_of, sweep
 from xradiff.benchmark.statistics import bootstrap_mean
 from xradiff.cli import main
+from xradiff.config import setting
 from xradiff.datatypes import VolumeGrid
 from xradiff.errors import Cancelled, InputError, MissingDependencyError
 from xradiff.export.volumes import shared_box, write_volume
+from xradiff.reconstruction.registry import config_class, method_spec
 from xradiff.synthetic import occupancy, random_tubes
 
 sys.path.append(str(Path(__file__).parent))
@@ -133,6 +135,24 @@ def test_resume_computes_only_what_is_missing(swept, still):
     assert [message for message in told if "done" in message] == ["1 of 2 done", "2 of 2 done"]
     for file in files[2:]:
         assert file.read_bytes() == before[file.name]
+
+
+def test_a_changed_default_is_another_run(still, monkeypatch):
+    """Said or not, a setting is the same run; with another default it is not."""
+
+    def keys(config):
+        chosen = settings_of("visual_hull", ["visual_hull"], config)
+        return {job.key for job in jobs_of(list_cases(still), [chosen], 0)}
+
+    kind = config_class(method_spec("visual_hull"))
+    plain, default = keys({}), kind().tolerance_mm
+    assert keys({"tolerance_mm": default}) == plain
+    assert plain.isdisjoint(keys({"tolerance_mm": default + 0.3}))
+    field = ("tolerance_mm", float, setting(default + 0.3, "Another default.", minimum=0))
+    other = make_dataclass("Other", [field], bases=(kind,), frozen=True)
+    monkeypatch.setattr(settings, "config_class", lambda spec: other)
+    assert plain.isdisjoint(keys({}))
+    assert keys({"tolerance_mm": default}) == plain
 
 
 def test_two_workers_give_the_numbers_of_one(swept, still, tmp_path):

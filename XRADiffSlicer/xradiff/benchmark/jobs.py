@@ -18,8 +18,8 @@ from .weights import used_weights
 
 __all__ = ["Job", "jobs_of", "read_jobs", "write_json"]
 
-NO_MATTER = ("folder", "given", "weights")
-"""Fields of a job that do not change what is computed."""
+NO_MATTER = ("folder", "values", "given", "weights")
+"""Fields of a job that do not change what is computed, or that another one holds whole."""
 
 
 @dataclass(frozen=True)
@@ -33,8 +33,9 @@ class Job:
         side: "left" or "right".
         method: name in the registry.
         options: all fields of `RunOptions`.
-        values: settings of the method and of the postprocessing that differ from the defaults.
-        given: what was asked for; does not change what is computed.
+        values: settings of the method and of the postprocessing that were asked for.
+        in_force: all of them: with other defaults it is another job.
+        given: what was asked for, options among it; does not change what is computed.
         weights: name of the weight file, "" where the method has none; does not change what is computed.
         weights_sha256: its checksum: a result belongs to these weights, not to their name.
         seed: of the benchmark; a case's chance comes from it and the case's name.
@@ -48,6 +49,7 @@ class Job:
     method: str
     options: dict[str, Any]
     values: dict[str, Any]
+    in_force: dict[str, Any]
     given: dict[str, Any]
     weights: str
     weights_sha256: str
@@ -91,6 +93,7 @@ def jobs_of(cases: Sequence[Case], settings: Sequence[Setting], seed: int) -> tu
                 method=setting.method,
                 options=asdict(setting.options),
                 values=setting.values,
+                in_force=setting.in_force,
                 given=setting.given,
                 weights=weights.file,
                 weights_sha256=weights.sha256,

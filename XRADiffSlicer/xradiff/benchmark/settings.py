@@ -48,12 +48,14 @@ class Setting:
         options: of the run.
         values: settings of the method and "postprocess.NAME", JSON-ready.
         given: what was asked for, options among it: the part that tells settings apart.
+        in_force: `values` and the defaults of all that was not asked for.
     """
 
     method: str
     options: RunOptions
     values: dict[str, Any]
     given: dict[str, Any]
+    in_force: dict[str, Any]
 
 
 def settings_of(method: str, methods: Sequence[str], config: Mapping[str, object]) -> Setting:
@@ -81,9 +83,9 @@ def settings_of(method: str, methods: Sequence[str], config: Mapping[str, object
         elif not (rest and owner in methods) and not _has(methods, key):
             raise InputError(f"unknown setting {key!r}; accepted are {', '.join(_accepted(methods))}")
     run = config_from(RunOptions, chosen)
-    complete = _checked(method, values)
+    complete, in_force = _checked(method, values)
     given = {key: config_to_dict(run)[key] for key in chosen} | complete
-    return Setting(method, run, complete, given)
+    return Setting(method, run, complete, given, in_force)
 
 
 def _has(methods: Sequence[str], key: str) -> bool:
@@ -97,13 +99,14 @@ def _accepted(methods: Sequence[str]) -> list[str]:
     return names + [POSTPROCESS + field.name for field in fields(PostprocessConfig)]
 
 
-def _checked(method: str, values: Mapping[str, object]) -> dict[str, Any]:
-    """Return the given values as the config classes hold them."""
+def _checked(method: str, values: Mapping[str, object]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return the given values as the config classes hold them, and these with all defaults."""
     own = {key: value for key, value in values.items() if not key.startswith(POSTPROCESS)}
     cleaning = {key.removeprefix(POSTPROCESS): value for key, value in values.items() if key.startswith(POSTPROCESS)}
-    complete = config_to_dict(config_from(config_class(method_spec(method)), own))
+    every = config_to_dict(config_from(config_class(method_spec(method)), own))
     clean = config_to_dict(config_from(PostprocessConfig, cleaning))
-    return {key: complete[key] for key in own} | {POSTPROCESS + key: clean[key] for key in cleaning}
+    every |= {POSTPROCESS + key: value for key, value in clean.items()}
+    return {key: every[key] for key in (*own, *(POSTPROCESS + key for key in cleaning))}, every
 
 
 def meaning_of(method: str, key: str) -> str:
