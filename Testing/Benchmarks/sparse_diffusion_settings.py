@@ -98,15 +98,15 @@ def main() -> None:
     options = parser.parse_args()
     weights = open_weights(find_weights(options.weights, "train some"), "sparse_diffusion")
     recipe = Recipe.from_json(weights.recipe)
-    network, todo = load_denoiser(weights, recipe, "cpu"), ways()
-    scores: dict[str, dict[str, list[tuple[float, ...]]]] = {name: {"left": [], "right": []} for name in todo}
+    network, tried = load_denoiser(weights, recipe, "cpu"), ways()
+    scores: dict[str, dict[str, list[tuple[float, ...]]]] = {name: {"left": [], "right": []} for name in tried}
     for side in ("left", "right"):
         for number in range(options.cases):
             drawn = draw_case(CaseOptions(side=side), SEED, number)
             start = coarse_start(ReconstructionInputs(drawn.views, 0.5), PLAIN, recipe, 0.0, np.random.default_rng(0))
             case = prepare_case(drawn.views, recipe.spacing_mm, thinning=start)
             truth = occupancy(tubes_of(drawn.subject.tree), case.voxels.fine)
-            for name, (config, change, told) in todo.items():
+            for name, (config, change, told) in tried.items():
                 inputs = ReconstructionInputs(drawn.views, 0.5, side if told == "as it is" else "auto")
                 mean = probabilities_of(
                     network, change(case), inputs, recipe, config, generator=np.random.default_rng(0), progress=silent
