@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from pathlib import Path
 
 import pytest
@@ -122,3 +123,16 @@ def test_make_bench_can_call_every_script_without_arguments(path):
             words = {word.arg: getattr(word.value, "value", None) for word in call.keywords}
             assert call.args[0].value.startswith("-") or words.get("nargs") in ("?", "*"), ast.unparse(call)
             assert not words.get("required"), ast.unparse(call)
+
+
+COMPARISON = "results/method_comparison.md"
+
+
+@pytest.mark.parametrize("path", [*sorted(PACKAGE.rglob("README.md")), PACKAGE.parents[1] / "README.md"], ids=str)
+def test_what_is_quoted_of_the_comparison_stands_in_its_table(path):
+    """Every "mean (interval)" of the first table after the link; new weights and grids change those of others too."""
+    _, link, after = path.read_text(encoding="utf-8").partition(COMPARISON)
+    table = (PACKAGE.parents[1] / "Testing" / "Benchmarks" / COMPARISON).read_text(encoding="utf-8")
+    quoted = re.findall(r"\d+\.\d+ \(\d+\.\d+-\d+\.\d+\)", after[after.find("|---") :].partition("\n\n")[0])
+    assert bool(quoted) == bool(link)
+    assert [cell for cell in quoted if f"| {cell} |" not in table] == []
