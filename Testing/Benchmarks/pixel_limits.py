@@ -4,8 +4,9 @@
 
 Cases as in the first table of the method's README, other seed; only the pixels differ. "edge error" is that of the
 signed distance at pixels within 2 px of a mask's edge (standard deviation in mm at the isocentre, against silhouettes
-drawn five times finer): of the mask's stairs, and averaged along the vessels as the method is told. "truth covers" is
-the share of the masks' pixels on which the true voxels of 0.5 mm project: no right result in such voxels covers more.
+drawn five times finer): of the mask's stairs, averaged along the vessels, and fitted besides as the method is told.
+"truth covers" is the share of the masks' pixels on which the true voxels of 0.5 mm project: no right result in such
+voxels covers more.
 """
 
 from __future__ import annotations
@@ -19,7 +20,8 @@ from xradiff.geometry import camera_of
 from xradiff.pipeline import reconstruct
 from xradiff.projection import signed_distance_px, silhouette
 from xradiff.quantification import cldice, dice, on_common_grid
-from xradiff.reconstruction.methods.sparse_diffusion.vessel_maps import vessel_maps
+from xradiff.reconstruction.methods.sparse_diffusion.edges import averaged_along
+from xradiff.reconstruction.methods.sparse_diffusion.vessel_maps import ALONG_MM, vessel_maps
 from xradiff.synthetic.case import CaseOptions, draw_case
 from xradiff.synthetic.tubes import silhouette as tube_silhouette
 from xradiff.synthetic.tubes import tubes_of
@@ -32,7 +34,7 @@ NEAR_PX = 2.0
 
 
 def row_of(side: str, number: int, image_px: int) -> list[float]:
-    """Return Dice, clDice, both edge errors (mm), coverage by the result and by the truth."""
+    """Return Dice, clDice, the three edge errors (mm), coverage by the result and by the truth."""
     case = draw_case(CaseOptions(side=side, image_px=image_px), SEED, number)
     found = reconstruct(case.views, "sparse_diffusion", calibrate_mode="off")
     vessels = replace(found.segmentation, values=np.ones_like(found.segmentation.values))
@@ -50,7 +52,7 @@ def coverage(volume, views) -> float:
 
 
 def edge_errors(case, view) -> list[float]:
-    """Return the standard deviation in mm of the error of the stairs' edges and of the averaged ones."""
+    """Return the standard deviation in mm of the error of the stairs' edges, the averaged and the fitted ones."""
     camera = camera_of(view)
     fine = replace(
         camera,
@@ -63,7 +65,9 @@ def edge_errors(case, view) -> list[float]:
     near = np.abs(true) < NEAR_PX
     maps = vessel_maps(view)
     pixel_mm = float(camera.pixel_size_mm(-camera.source @ camera.d))
-    return [float((cone.distance_px - true)[near].std() * pixel_mm) for cone in (maps.cone, maps.edge)]
+    stairs = maps.cone.distance_px
+    averaged = averaged_along(stairs, maps.tangent, maps.clarity, ALONG_MM / pixel_mm)
+    return [float((found - true)[near].std() * pixel_mm) for found in (stairs, averaged, maps.edge.distance_px)]
 
 
 def main() -> None:
@@ -76,7 +80,7 @@ def main() -> None:
             means = np.mean([row_of(side, number, image_px) for number in range(cases)], axis=0)
             rows.append([side, image_px, cases, *(f"{value:.3f}" for value in means)])
             print(*rows[-1], flush=True)
-    columns = ["side", "image, px", "cases", "Dice", "clDice", "edge error, stairs mm", "averaged mm"]
+    columns = ["side", "image, px", "cases", "Dice", "clDice", "edge error, stairs mm", "averaged mm", "fitted mm"]
     columns += ["result covers", "truth covers"]
     title = "What pixels and voxels cost sparse XRA-Diff"
     write_table("pixel_limits", title, columns, rows, script=f"pixel_limits.py --cases {cases}")

@@ -22,8 +22,7 @@ from xradiff.reconstruction.methods.sparse_diffusion.answers import probabilitie
 from xradiff.reconstruction.methods.sparse_diffusion.case import SparseCase, prepare_case
 from xradiff.reconstruction.methods.sparse_diffusion.coarse import coarse_start
 from xradiff.reconstruction.methods.sparse_diffusion.config import SparseDiffusionConfig
-from xradiff.reconstruction.methods.sparse_diffusion.connect import connect_parts
-from xradiff.reconstruction.methods.sparse_diffusion.method import volume_of
+from xradiff.reconstruction.methods.sparse_diffusion.method import tree_of, volume_of
 from xradiff.reconstruction.methods.sparse_diffusion.network import load_denoiser
 from xradiff.reconstruction.methods.sparse_diffusion.recipe import Recipe
 from xradiff.synthetic.case import CaseOptions, draw_case
@@ -32,7 +31,7 @@ from xradiff.weights import find_weights, open_weights
 
 SEED = 990_001
 PLAIN = SparseDiffusionConfig(
-    steps=1, passes=3, moved_passes=0, samples=1, guidance=1.0, mask_guidance=0, connect_mm=0.0
+    steps=1, passes=3, moved_passes=0, samples=1, guidance=1.0, mask_guidance=0, connect_mm=0.0, largest_ghost_mm3=0.0
 )
 SETTINGS = {
     "by default": SparseDiffusionConfig(),
@@ -40,6 +39,7 @@ SETTINGS = {
     "by default, least_coverage 0": SparseDiffusionConfig(least_coverage=0.0),
     "by default, least_coverage 1": SparseDiffusionConfig(least_coverage=1.0),
     "by default, float32": SparseDiffusionConfig(precision="float32"),
+    "by default, ghosts kept": SparseDiffusionConfig(largest_ghost_mm3=0.0),
     "by default, 4 samples": SparseDiffusionConfig(samples=4, steps=2, moved_passes=1),
     "1 step of 3 passes": PLAIN,
     "1 pass": replace(PLAIN, passes=1),
@@ -61,6 +61,7 @@ SETTINGS = {
     "mask guidance 40": replace(PLAIN, mask_guidance=40),
     "gaps bridged up to 5 mm": replace(PLAIN, connect_mm=5.0),
     "gaps bridged up to 10 mm": replace(PLAIN, connect_mm=10.0),
+    "gaps bridged up to 10 mm, no ghosts": replace(PLAIN, connect_mm=10.0, largest_ghost_mm3=15.0),
 }
 SINGLE = {"edge distance": range(8), "radius": [8], "clarity, obliqueness": range(9, 12), "rivals": range(12, 14)}
 SHARED = {
@@ -108,10 +109,12 @@ def main() -> None:
             truth = occupancy(tubes_of(drawn.subject.tree), case.voxels.fine)
             for name, (config, change, told) in tried.items():
                 inputs = ReconstructionInputs(drawn.views, 0.5, side if told == "as it is" else "auto")
+                shares: list[float] = []
                 mean = probabilities_of(
-                    network, change(case), inputs, recipe, config, generator=np.random.default_rng(0), progress=silent
-                ).mean(axis=0)
-                found = connect_parts(volume_of(case.voxels, mean), config.connect_mm)
+                    network, change(case), inputs, recipe, config, generator=np.random.default_rng(0), progress=silent,
+                    filled=shares.append,
+                ).mean(axis=0)  # fmt: skip
+                found = tree_of(volume_of(case.voxels, mean), drawn.views, config, filled=bool(shares))
                 scores[name][side].append(score(found, truth))
     rows = [[name, *cells(by_side)] for name, by_side in scores.items()]
     columns = ["", *(f"{side} {what}" for side in ("left", "right") for what in ("Dice", "clDice", "components"))]

@@ -194,7 +194,7 @@ def test_active_blocks_hold_every_voxel_that_the_masks_allow(drawn, prepared):
     values = hull_values(prepared.features, 0.5).reshape(-1)
     at = np.searchsorted(children, inside, sorter=np.argsort(children))
     apart = np.abs(values[np.argsort(children)[at]] - hull.values[hull.values >= 0.5])
-    assert apart.mean() < 0.05 and apart.max() < 0.5  # edges finer than a pixel, a pixel being wider than a voxel here
+    assert apart.mean() < 0.06 and apart.max() < 0.5  # edges finer than a pixel, a pixel being wider than a voxel here
 
 
 @pytest.mark.parametrize("move", [(0, 0, 0), (1, 0, 1)])

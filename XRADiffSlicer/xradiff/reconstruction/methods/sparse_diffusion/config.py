@@ -80,6 +80,14 @@ class SparseDiffusionConfig:
         unit="mm",
         basic=True,
     )
+    largest_ghost_mm3: float = setting(
+        15.0,
+        "Parts smaller than this that hang in the air are left out where, in all views but one, other vessels explain "
+        "their pixels; 0 leaves out none. Nothing is left out where pixels had to be filled (least_coverage).",
+        minimum=0,
+        maximum=1000,
+        unit="mm3",
+    )
     precision: str = setting(
         "auto",
         "Arithmetic of the network: auto is bfloat16 on a GPU and on processors that multiply such matrices, else "

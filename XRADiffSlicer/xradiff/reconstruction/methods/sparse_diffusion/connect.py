@@ -9,7 +9,7 @@ from scipy.sparse.csgraph import connected_components, dijkstra
 
 from ....datatypes import SparseVolume
 
-__all__ = ["connect_parts"]
+__all__ = ["VESSEL", "connect_parts", "part_numbers"]
 
 VESSEL = 0.5
 UNLIKELY = 0.08
@@ -52,6 +52,12 @@ def connect_parts(volume: SparseVolume, longest_mm: float) -> SparseVolume:
     for gap in taken:
         raised[kept[gap]] = np.maximum(raised[kept[gap]], RAISED)
     return SparseVolume(volume.grid, volume.indices, raised)
+
+
+def part_numbers(indices: NDArray[np.int32]) -> NDArray[np.int32]:
+    """Return the number (N,) of the part (26-connected) that each of N voxels (N, 3) belongs to."""
+    first, second, _ = _pairs(indices)
+    return _parts(first, second, np.ones(len(indices), dtype=np.bool_))
 
 
 def _pairs(indices: NDArray[np.int32]) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]:

@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from ....datatypes import SparseVolume
+from ....datatypes import AngiogramView, SparseVolume
 from ....errors import InputError
 from ....progress import Progress, stage
 from ....weights import open_weights
@@ -21,13 +21,14 @@ from .coarse import CoarseStart, coarse_start
 from .config import SparseDiffusionConfig
 from .connect import connect_parts
 from .contradictions import contradictions
+from .ghosts import without_ghosts
 from .layers import enough_memory
 from .mask_guidance import fill_pixels
 from .network import load_denoiser
 from .recipe import Recipe
 from .spec import SPEC
 
-__all__ = ["SparseDiffusion", "volume_of"]
+__all__ = ["SparseDiffusion", "tree_of", "volume_of"]
 
 LEAST = 0.02
 """Probabilities below this are left out of the result."""
@@ -78,7 +79,7 @@ class SparseDiffusion:
             raise InputError("the network gave values that are not finite; its weights do not suit these views")
         if shares and len(samples) > 1:  # of pixels that each sample fills with another voxel the mean has none
             mean = fill_pixels(mean, case.voxels, inputs.views)
-        volume = connect_parts(volume_of(case.voxels, mean), config.connect_mm)
+        volume = tree_of(volume_of(case.voxels, mean), inputs.views, config, filled=bool(shares))
         uncertainty = None if spread is None else volume_of(case.voxels, spread, mean >= LEAST)
         drawn = () if spread is None else tuple(volume_of(case.voxels, one, mean >= LEAST) for one in samples)
         warnings += voxel_warnings(recipe.spacing_mm, inputs.spacing_mm)
@@ -86,6 +87,14 @@ class SparseDiffusion:
         notes += _notes(case, start, shares)
         further = () if start is None or start.file is None else (start.file,)
         return ReconstructionResult(volume, notes, uncertainty, warnings, weights, drawn, further)
+
+
+def tree_of(
+    volume: SparseVolume, views: Sequence[AngiogramView], config: SparseDiffusionConfig, *, filled: bool
+) -> SparseVolume:
+    """Return probabilities with gaps bridged and ghosts lowered; where pixels were `filled` a mask calls for all."""
+    volume = connect_parts(volume, config.connect_mm)
+    return volume if filled else without_ghosts(volume, views, config.largest_ghost_mm3)
 
 
 def _sampling(config: SparseDiffusionConfig) -> tuple[SparseDiffusionConfig, tuple[str, ...]]:

@@ -12,6 +12,7 @@ from ....datatypes import AngiogramView
 from ....geometry import Camera, camera_of
 from ....projection import MaskCone
 from .edges import averaged_along
+from .outline import near_fitted_edges
 
 __all__ = ["VesselMaps", "vessel_maps"]
 
@@ -71,7 +72,8 @@ def vessel_maps(view: AngiogramView) -> VesselMaps:
     smooth = ndimage.gaussian_filter(distance, max(SMOOTHING_MM / pixel_mm, 0.5), mode="nearest")
     down, right = np.gradient(smooth)
     tangent, clarity = _directions(down, right, max(DIRECTION_MM / pixel_mm, 1.0))
-    distance = averaged_along(distance, tangent, clarity, ALONG_MM / pixel_mm)
+    averaged = averaged_along(distance, tangent, clarity, ALONG_MM / pixel_mm)
+    distance = near_fitted_edges(distance, averaged, clarity)
     edge = cone.distance_px.copy()
     edge[box] = distance
     radius, calibre = _radii(distance, np.hypot(down, right), clarity, CALIBRE_MM / pixel_mm)
