@@ -854,6 +854,21 @@ def test_a_gap_that_the_masks_allow_is_bridged(gap_probability, longest_mm, join
         np.testing.assert_array_equal(found.values, volume.values)
 
 
+def test_a_bridge_is_as_wide_as_its_neighbours_are_not_unlikely():
+    x, y, z = np.meshgrid(range(1, 8), range(1, 8), range(40), indexing="ij")
+    inside = (abs(x - 4) <= 1) & (abs(y - 4) <= 1)
+    gap = (z >= 20) & (z < 26)
+    probability = np.where(inside & ~gap, 0.9, np.where(gap & (x == 4) & (y == 4), 0.3, 0.2)).astype(np.float32)
+    probability[gap & (x == 5)] = 0.07  # unlikely on this side
+    indices = np.stack([x, y, z], axis=-1).reshape(-1, 3).astype(np.int32)
+    found = connect_parts(
+        SparseVolume(VolumeGrid((9, 9, 40), (0.5,) * 3, (0.0,) * 3), indices, probability.ravel()), 10
+    )
+    wide = (found.values >= 0.5).reshape(x.shape)
+    assert (wide[:, :, 22:24] == ((x >= 3) & (x <= 4) & (abs(y - 4) <= 1))[:, :, 22:24]).all()
+    assert (wide == (inside & ~gap))[:, :, [*range(18), *range(28, 40)]].all()
+
+
 def test_nothing_is_bridged_where_no_voxel_is_allowed_and_specks_stay():
     assert (connect_parts(line(0.0), 5.0).values >= 0.5).sum() == 34
     speck = line(0.3, gap=range(20, 37))  # 3 voxels remain

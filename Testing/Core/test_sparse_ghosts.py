@@ -88,6 +88,21 @@ def test_the_largest_part_stays_and_so_does_a_result_without_any():
     assert without_ghosts(volume, views_of(MAIN, MAIN), 15.0) is volume
 
 
+def test_no_bridge_leads_to_a_small_ghost_but_to_a_part_that_the_masks_call_for():
+    middle = np.array([0.0, 7.0, 0.0])
+    near, between = rod(middle, 2), np.concatenate([rod((0, y, 0), 0.5, 1) for y in np.arange(1.0, 7.0, 0.5)])
+    indices = np.unique(np.concatenate([MAIN, near, between]), axis=0).astype(np.int32)
+    vessel = np.isin(
+        np.ravel_multi_index(indices.T, GRID.shape), np.ravel_multi_index(np.concatenate([MAIN, near]).T, GRID.shape)
+    )
+    volume = SparseVolume(GRID, indices, np.where(vessel, 0.9, 0.3).astype(np.float32))
+    both = np.concatenate([MAIN, near])
+    ghost = tree_of(volume, views_of(MAIN, both), SparseDiffusionConfig(), filled=False)
+    assert (ghost.values >= 0.5).sum() == len(MAIN)
+    vessels = tree_of(volume, views_of(both, both), SparseDiffusionConfig(), filled=False)
+    assert (vessels.values >= 0.5).sum() > len(both)  # and the bridge
+
+
 def test_nothing_is_left_out_where_pixels_were_filled():
     views, config = views_of(MAIN, BOTH), SparseDiffusionConfig()
     kept = [(tree_of(volume_of(MAIN, PIECE), views, config, filled=filled).values >= 0.5).sum() for filled in (0, 1)]

@@ -32,6 +32,8 @@ __all__ = ["SparseDiffusion", "tree_of", "volume_of"]
 
 LEAST = 0.02
 """Probabilities below this are left out of the result."""
+FIRST_GHOSTS = 1 / 3
+"""Of the largest size: below that ghosts are left out before a bridge can lead to them."""
 SAMPLED_STEPS, SAMPLED_MOVES = 2, 1
 """Denoising steps where several samples are asked for, at least, and passes on moved blocks, at most."""
 MANY, MANY_MM = 200_000, 1.0
@@ -93,8 +95,10 @@ def tree_of(
     volume: SparseVolume, views: Sequence[AngiogramView], config: SparseDiffusionConfig, *, filled: bool
 ) -> SparseVolume:
     """Return probabilities with gaps bridged and ghosts lowered; where pixels were `filled` a mask calls for all."""
-    volume = connect_parts(volume, config.connect_mm)
-    return volume if filled else without_ghosts(volume, views, config.largest_ghost_mm3)
+    if filled:
+        return connect_parts(volume, config.connect_mm)
+    volume = without_ghosts(volume, views, FIRST_GHOSTS * config.largest_ghost_mm3)
+    return without_ghosts(connect_parts(volume, config.connect_mm), views, config.largest_ghost_mm3)
 
 
 def _sampling(config: SparseDiffusionConfig) -> tuple[SparseDiffusionConfig, tuple[str, ...]]:
