@@ -22,7 +22,8 @@ from xradiff.reconstruction.methods.sparse_diffusion.answers import probabilitie
 from xradiff.reconstruction.methods.sparse_diffusion.case import SparseCase, prepare_case
 from xradiff.reconstruction.methods.sparse_diffusion.coarse import coarse_start
 from xradiff.reconstruction.methods.sparse_diffusion.config import SparseDiffusionConfig
-from xradiff.reconstruction.methods.sparse_diffusion.method import tree_of, volume_of
+from xradiff.reconstruction.methods.sparse_diffusion.mask_guidance import fill_pixels
+from xradiff.reconstruction.methods.sparse_diffusion.method import bridged_without_ghosts, volume_of
 from xradiff.reconstruction.methods.sparse_diffusion.network import load_denoiser
 from xradiff.reconstruction.methods.sparse_diffusion.recipe import Recipe
 from xradiff.synthetic.case import CaseOptions, draw_case
@@ -114,7 +115,9 @@ def main() -> None:
                     network, change(case), inputs, recipe, config, generator=np.random.default_rng(0), progress=silent,
                     filled=shares.append,
                 ).mean(axis=0)  # fmt: skip
-                found = tree_of(volume_of(case.voxels, mean), drawn.views, config, filled=bool(shares))
+                if shares and config.samples > 1:
+                    mean = fill_pixels(mean, case.voxels, drawn.views)
+                found = bridged_without_ghosts(volume_of(case.voxels, mean), case, config, filled=bool(shares))
                 scores[name][side].append(score(found, truth))
     rows = [[name, *cells(by_side)] for name, by_side in scores.items()]
     columns = ["", *(f"{side} {what}" for side in ("left", "right") for what in ("Dice", "clDice", "components"))]

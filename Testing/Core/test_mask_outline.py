@@ -72,8 +72,9 @@ def test_a_vessel_that_leaves_the_image_has_no_edge_there():
     stairs = signed_distance_px(mask)
     found = near_fitted_edges(stairs, stairs, np.ones_like(stairs))
     true = (np.abs(ROWS - 0.4 * COLUMNS - 30) - 3) / np.hypot(1, 0.4)
-    border = (np.abs(true) < 1.5) & (COLUMNS == 0)
-    assert np.abs((found - true)[border]).max() < 0.65  # the lines end here: their last points stay on the stairs
+    assert (found[true < -2] < -1.5).all()  # at the border too
+    near = (np.abs(true) < 1.5) & (COLUMNS > 4) & (COLUMNS < 18)  # the longest stretches would leave the image
+    assert (found - true)[near].std() < 0.7 * (stairs - true)[near].std()
 
 
 @pytest.mark.parametrize("degrees", [7.0, 20.0, 33.0, 61.0])
@@ -90,13 +91,15 @@ def test_the_fitted_edge_of_a_straight_vessel_errs_less_than_the_averaged_one(de
     assert abs((found - true)[near].mean()) < 0.03
 
 
-def test_the_fitted_edge_of_a_bend_keeps_its_radius():
-    true = np.abs(np.hypot(ROWS - 60, COLUMNS - 60.3) - 25) - 2.2
+@pytest.mark.parametrize(("radius_px", "at_most"), [(25, 0.5), (9, 0.75)])
+def test_the_fitted_edge_of_a_bend_keeps_its_radius(radius_px, at_most):
+    true = np.abs(np.hypot(ROWS - 60, COLUMNS - 60.3) - radius_px) - 2.2
     stairs, clear = signed_distance_px(true < 0), np.ones((SIZE, SIZE), dtype=np.float32)
     found = near_fitted_edges(stairs, stairs, clear)
     near = np.abs(true) < 1.5
-    assert (found - true)[near].std() < 0.5 * (stairs - true)[near].std()
-    assert abs((found - true)[near].mean()) < 0.03
+    assert (found - true)[near].std() < at_most * (stairs - true)[near].std()
+    assert abs((found - true)[near].mean()) < 0.04
+    assert np.array_equal(found < 0, true < 0)  # a pixel's centre stays on the side where the mask has it
 
 
 def test_no_point_leaves_its_pixels_by_much_where_the_mask_has_corners():
@@ -121,9 +124,13 @@ def test_nothing_changes_far_from_the_edge_nor_where_no_direction_is_clear():
     assert near_fitted_edges(empty, empty, np.ones_like(empty)) is empty
 
 
-def test_an_island_of_one_pixel_keeps_its_size():
+def test_a_line_shorter_than_a_stretch_is_not_walked_round_twice():
     mask = np.zeros((30, 30), dtype=bool)
     mask[10, 10] = mask[20, 20:22] = True
+    edge = outline(mask)
+    assert sorted(len(line) for line in lines_of(edge)) == [4, 6]
+    few = edge.points_px[:, 0] < 15
+    np.testing.assert_array_equal(fitted(edge)[few], edge.points_px[few])
     stairs = signed_distance_px(mask)
     found = near_fitted_edges(stairs, stairs, np.ones_like(stairs))
-    assert np.array_equal(found < 0, mask)
+    assert np.array_equal(found < 0, mask) and found[10, 10] == pytest.approx(-np.sqrt(0.125))

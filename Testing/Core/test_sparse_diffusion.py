@@ -194,7 +194,7 @@ def test_active_blocks_hold_every_voxel_that_the_masks_allow(drawn, prepared):
     values = hull_values(prepared.features, 0.5).reshape(-1)
     at = np.searchsorted(children, inside, sorter=np.argsort(children))
     apart = np.abs(values[np.argsort(children)[at]] - hull.values[hull.values >= 0.5])
-    assert apart.mean() < 0.06 and apart.max() < 0.5  # edges finer than a pixel, a pixel being wider than a voxel here
+    assert apart.mean() < 0.06 and apart.max() < 0.5  # fitted edges, a pixel being wider than a voxel here
 
 
 @pytest.mark.parametrize("move", [(0, 0, 0), (1, 0, 1)])
@@ -865,8 +865,7 @@ def test_a_bridge_is_as_wide_as_its_neighbours_are_not_unlikely():
         SparseVolume(VolumeGrid((9, 9, 40), (0.5,) * 3, (0.0,) * 3), indices, probability.ravel()), 10
     )
     wide = (found.values >= 0.5).reshape(x.shape)
-    assert (wide[:, :, 22:24] == ((x >= 3) & (x <= 4) & (abs(y - 4) <= 1))[:, :, 22:24]).all()
-    assert (wide == (inside & ~gap))[:, :, [*range(18), *range(28, 40)]].all()
+    assert (wide == (inside & ~gap) | (gap & (x >= 3) & (x <= 4) & (abs(y - 4) <= 1)))[:, :, 1:-1].all()
 
 
 def test_nothing_is_bridged_where_no_voxel_is_allowed_and_specks_stay():

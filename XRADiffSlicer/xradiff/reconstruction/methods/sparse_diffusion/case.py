@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from ....datatypes import AngiogramView
 from ....progress import Progress, silent, stage
+from ....projection import MaskCone
 from .active import STILL, ActiveVoxels, Move, active_voxels, check_count
 from .features import VoxelFeatures, voxel_features
 from .vessel_maps import VesselMaps, vessel_maps
@@ -37,6 +38,12 @@ class SparseCase:
     tolerance_mm: float
     allowed: ActiveVoxels
     source: CaseSource | None = None
+
+    @property
+    def cones(self) -> tuple[MaskCone, ...]:
+        """Return the masks of the views."""
+        assert self.source is not None
+        return tuple(each.cone for each in self.source.maps)
 
     def moved(self, move: Move, progress: Progress = silent) -> SparseCase | None:
         """Return the case on moved blocks, of those that share a voxel with one here; None where there are none.

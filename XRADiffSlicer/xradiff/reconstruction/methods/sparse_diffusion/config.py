@@ -82,8 +82,9 @@ class SparseDiffusionConfig:
     )
     largest_ghost_mm3: float = setting(
         15.0,
-        "Parts smaller than this that hang in the air are left out where, in all views but one, other vessels explain "
-        "their pixels; 0 leaves out none. Nothing is left out where pixels had to be filled (least_coverage).",
+        "Parts smaller than this that hang in the air are left out where larger ones hide 80 % of them or more in all "
+        "views, or in all but one; 0 leaves out none. Nothing is left out where pixels of any sample had to be filled "
+        "(least_coverage, which is measured before).",
         minimum=0,
         maximum=1000,
         unit="mm3",

@@ -9,7 +9,7 @@ from scipy.sparse.csgraph import connected_components, dijkstra
 
 from ....datatypes import SparseVolume
 
-__all__ = ["VESSEL", "connect_parts", "part_numbers"]
+__all__ = ["UNLIKELY", "VESSEL", "connect_parts", "part_numbers"]
 
 VESSEL = 0.5
 UNLIKELY = 0.08
@@ -53,6 +53,7 @@ def connect_parts(volume: SparseVolume, longest_mm: float) -> SparseVolume:
         return volume
     line = np.zeros(len(kept), dtype=np.bool_)
     line[np.concatenate(taken)] = True
+    line &= ~inside  # the parts that it joins stay as wide as they are
     wide = line.copy()
     wide[first[line[second]]] = wide[second[line[first]]] = True
     raised = volume.values.copy()

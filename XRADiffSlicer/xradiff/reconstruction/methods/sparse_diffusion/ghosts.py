@@ -1,8 +1,8 @@
-"""Parts of the tree -> the same without ghosts: small ones, apart from the rest, that the masks do not call for.
+"""Parts of the tree -> the same without ghosts: small ones, apart from the rest, that at most one mask calls for.
 
 Where two vessels lie on the same rays as a third place does, the masks allow a vessel there too: a ghost. In all views
-but one at least its pixels are those of other vessels, and nothing leads to it. A small part of a vessel that the rest
-hides in no view is the only thing that explains its pixels, and stays.
+but one at least its pixels are those of other vessels, and nothing leads to it. A small part of a vessel that two
+views show beside the rest is the only thing that explains its pixels, and stays.
 """
 
 from __future__ import annotations
@@ -12,41 +12,50 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from ....datatypes import AngiogramView, SparseVolume
-from ....geometry import camera_of
-from ....projection import silhouette
-from .connect import VESSEL, part_numbers
+from ....datatypes import SparseVolume
+from ....projection import MaskCone, silhouette
+from .connect import UNLIKELY, VESSEL, part_numbers
 
 __all__ = ["without_ghosts"]
 
-EXPLAINED = 0.8
-"""Share of a part's pixels that others cover: from here on the view does not call for it."""
-LOWERED = 0.49
+HIDDEN = 0.8
+"""Share of a part's voxels that the rest hides in a view: from here on the view does not call for the part."""
+LOWERED = 0.9 * UNLIKELY
+"""Probability that is left: no bridge crosses a ghost."""
 
 
-def without_ghosts(volume: SparseVolume, views: Sequence[AngiogramView], largest_mm3: float) -> SparseVolume:
-    """Return the volume with the voxels of ghosts lowered to just below 0.5.
+def without_ghosts(
+    volume: SparseVolume, cones: Sequence[MaskCone], largest_mm3: float, tolerance_mm: float = 0.0
+) -> SparseVolume:
+    """Return the volume with the voxels of ghosts lowered to less than a bridge crosses.
 
     Args:
         volume: probabilities.
-        views: calibrated, with masks; two or more.
+        cones: masks of the calibrated views, two or more.
         largest_mm3: parts (26-connected, probability at least 0.5) of less than that are looked at, the largest of all
-            never; 0 looks at none.
+            never; what is larger may hide them. 0 looks at none.
+        tolerance_mm: so far from a mask, at its depth, a voxel still counts as shown by it.
     """
     inside = np.flatnonzero(volume.values >= VESSEL)
     if largest_mm3 <= 0 or not len(inside):
         return volume
     number = part_numbers(volume.indices[inside])
-    sizes = np.bincount(number) * float(np.prod(volume.grid.spacing_mm))
-    small = np.flatnonzero((sizes < largest_mm3) & (np.arange(len(sizes)) != sizes.argmax()))
-    if not len(small):
+    sizes = np.bincount(number)
+    small = sizes * float(np.prod(volume.grid.spacing_mm)) < largest_mm3
+    small[sizes.argmax()] = False
+    loose = small[number]
+    if not loose.any():
         return volume
-    rest = _some(volume, inside[~np.isin(number, small)])
-    covered = [silhouette(rest, camera_of(view)) for view in views]
-    ghosts = [part for part in small if _unneeded(_some(volume, inside[number == part]), views, covered)]
+    rest, part = _some(volume, inside[~loose]), number[loose]
+    points = _some(volume, inside[loose]).points_lps_mm()
+    calls = np.zeros(len(sizes), dtype=np.int64)
+    for cone in cones:
+        shown = cone.distance_mm(points) <= tolerance_mm
+        hidden = shown & _on(silhouette(rest, cone.camera), cone.camera.project(points))
+        seen = np.bincount(part, shown, len(sizes))
+        calls += np.bincount(part, hidden, len(sizes)) < HIDDEN * seen  # nothing seen is nothing called for
     lowered = volume.values.copy()
-    taken = inside[np.isin(number, ghosts)]
-    lowered[taken] = np.minimum(lowered[taken], LOWERED)
+    lowered[inside[loose][calls[part] <= 1]] = LOWERED
     return SparseVolume(volume.grid, volume.indices, lowered)
 
 
@@ -54,10 +63,7 @@ def _some(volume: SparseVolume, rows: NDArray[np.intp]) -> SparseVolume:
     return SparseVolume(volume.grid, volume.indices[rows], volume.values[rows])
 
 
-def _unneeded(part: SparseVolume, views: Sequence[AngiogramView], covered: Sequence[NDArray[np.bool_]]) -> bool:
-    """Return whether at most one view has pixels that only the part explains."""
-    calls = 0
-    for view, others in zip(views, covered, strict=True):
-        own = silhouette(part, camera_of(view)) & view.vessel_mask()
-        calls += bool((own & others).sum() < EXPLAINED * own.sum())
-    return calls <= 1
+def _on(covered: NDArray[np.bool_], places: NDArray[np.floating]) -> NDArray[np.bool_]:
+    """Return (N,) whether the pixels at places (N, 2) are covered; beside the image those of its border count."""
+    row, column = np.clip(np.rint(places), 0, np.subtract(covered.shape, 1)).astype(np.int64).T
+    return np.asarray(covered[row, column])

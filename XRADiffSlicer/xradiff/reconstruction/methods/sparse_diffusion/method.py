@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from ....datatypes import AngiogramView, SparseVolume
+from ....datatypes import SparseVolume
 from ....errors import InputError
 from ....progress import Progress, stage
 from ....weights import open_weights
@@ -19,7 +19,7 @@ from .answers import probabilities_of
 from .case import SparseCase, prepare_case
 from .coarse import CoarseStart, coarse_start
 from .config import SparseDiffusionConfig
-from .connect import connect_parts
+from .connect import VESSEL, connect_parts
 from .contradictions import contradictions
 from .ghosts import without_ghosts
 from .layers import enough_memory
@@ -28,7 +28,7 @@ from .network import load_denoiser
 from .recipe import Recipe
 from .spec import SPEC
 
-__all__ = ["SparseDiffusion", "tree_of", "volume_of"]
+__all__ = ["SparseDiffusion", "bridged_without_ghosts", "volume_of"]
 
 LEAST = 0.02
 """Probabilities below this are left out of the result."""
@@ -81,24 +81,26 @@ class SparseDiffusion:
             raise InputError("the network gave values that are not finite; its weights do not suit these views")
         if shares and len(samples) > 1:  # of pixels that each sample fills with another voxel the mean has none
             mean = fill_pixels(mean, case.voxels, inputs.views)
-        volume = tree_of(volume_of(case.voxels, mean), inputs.views, config, filled=bool(shares))
+        found = volume_of(case.voxels, mean)
+        volume = bridged_without_ghosts(found, case, config, filled=bool(shares))
         uncertainty = None if spread is None else volume_of(case.voxels, spread, mean >= LEAST)
         drawn = () if spread is None else tuple(volume_of(case.voxels, one, mean >= LEAST) for one in samples)
         warnings += voxel_warnings(recipe.spacing_mm, inputs.spacing_mm)
         warnings += (*contradictions(case, inputs.views), *_too_much(case))
-        notes += _notes(case, start, shares)
+        notes += (*_notes(case, start, shares), *_ghosts(found, volume))
         further = () if start is None or start.file is None else (start.file,)
         return ReconstructionResult(volume, notes, uncertainty, warnings, weights, drawn, further)
 
 
-def tree_of(
-    volume: SparseVolume, views: Sequence[AngiogramView], config: SparseDiffusionConfig, *, filled: bool
+def bridged_without_ghosts(
+    volume: SparseVolume, case: SparseCase, config: SparseDiffusionConfig, *, filled: bool
 ) -> SparseVolume:
     """Return probabilities with gaps bridged and ghosts lowered; where pixels were `filled` a mask calls for all."""
     if filled:
         return connect_parts(volume, config.connect_mm)
-    volume = without_ghosts(volume, views, FIRST_GHOSTS * config.largest_ghost_mm3)
-    return without_ghosts(connect_parts(volume, config.connect_mm), views, config.largest_ghost_mm3)
+    largest = config.largest_ghost_mm3
+    volume = without_ghosts(volume, case.cones, FIRST_GHOSTS * largest, case.tolerance_mm)
+    return without_ghosts(connect_parts(volume, config.connect_mm), case.cones, largest, case.tolerance_mm)
 
 
 def _sampling(config: SparseDiffusionConfig) -> tuple[SparseDiffusionConfig, tuple[str, ...]]:
@@ -131,6 +133,15 @@ def _notes(case: SparseCase, start: CoarseStart | None, explained: Sequence[floa
             "voxels of its pixels were taken (least_coverage): their depth is a guess."
         )
     return tuple(notes)
+
+
+def _ghosts(found: SparseVolume, volume: SparseVolume) -> tuple[str, ...]:
+    """Return a sentence on what was left out of `found`; both hold the same voxels."""
+    ghosts = int(((found.values >= VESSEL) & (volume.values < VESSEL)).sum())
+    if not ghosts:
+        return ()
+    mm3 = ghosts * float(np.prod(volume.grid.spacing_mm))
+    return (f"Small parts that at most one mask calls for, {mm3:.1f} mm3 in all, were left out (largest_ghost_mm3).",)
 
 
 def _too_much(case: SparseCase) -> tuple[str, ...]:

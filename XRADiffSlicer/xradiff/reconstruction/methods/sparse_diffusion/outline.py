@@ -11,6 +11,8 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.sparse import csr_matrix
+from scipy.sparse.csgraph import connected_components
 from scipy.spatial import KDTree
 
 __all__ = ["Outline", "distance_to", "fitted", "near_fitted_edges", "outline"]
@@ -23,8 +25,6 @@ NEAR_PX = 2.5
 """Farther from the edge its errors average out anyway."""
 UNCLEAR, CLEAR = 0.6, 0.9
 """Clarity of the direction from which on the outline counts, and from which on it alone; crossings have corners."""
-SURE_PX = 0.7
-"""Nearer to the outline its own side counts, not that of the pixel's centre."""
 
 Array = NDArray[np.float32]
 
@@ -117,14 +117,23 @@ def fitted(edge: Outline) -> Array:
     for _ in range(STRETCHES[-1]):
         before.append(np.where(before[-1] >= 0, previous[before[-1]], -1))
         behind.append(np.where(behind[-1] >= 0, edge.following[behind[-1]], -1))
-    walk = np.stack([*before[:0:-1], *behind])  # (2 longest + 1, N)
+    walk, lengths = np.stack([*before[:0:-1], *behind]), _lengths(edge)  # (2 longest + 1, N)
     for reach in STRETCHES:
         rows = walk[STRETCHES[-1] - reach : STRETCHES[-1] + reach + 1]
-        whole = np.flatnonzero((rows >= 0).all(axis=0))
+        whole = np.flatnonzero((rows >= 0).all(axis=0) & (lengths >= len(rows)))
         middle, off = _parabola(edge.points_px[rows[:, whole]], reach)
         kept = off <= MOST_OFF_PX
         answer[whole[kept]] = middle[kept]
     return answer
+
+
+def _lengths(edge: Outline) -> NDArray[np.int64]:
+    """Return (N,) how many points the line of each point has: a closed one shall not be walked round twice."""
+    first = np.flatnonzero(edge.following >= 0)
+    joined = csr_matrix((np.ones(len(first)), (first, edge.following[first])), shape=(len(edge.following),) * 2)
+    _, line = connected_components(joined, directed=False)
+    lengths: NDArray[np.int64] = np.bincount(line)[line]
+    return lengths
 
 
 def _parabola(points: Array, reach: int) -> tuple[Array, Array]:
@@ -143,24 +152,20 @@ def _parabola(points: Array, reach: int) -> tuple[Array, Array]:
 
 
 def distance_to(edge: Outline, pixels: NDArray[np.int64], inside: NDArray[np.bool_]) -> Array:
-    """Return the signed distance (M,) in px of pixels (M, 2) to the lines, negative on the mask's side.
+    """Return the signed distance (M,) in px of pixels (M, 2) to the lines, negative where they are `inside`.
 
     Args:
         edge: the lines.
         pixels: row and column.
-        inside: (M,) which of them are in the mask.
+        inside: (M,) which of them are in the mask: what the mask says of a pixel's centre stays.
     """
     _, nearest = KDTree(edge.points_px).query(pixels)
-    best, side = np.full(len(pixels), np.inf, dtype=np.float32), np.zeros(len(pixels), dtype=np.float32)
+    best = np.linalg.norm(edge.points_px[nearest] - pixels, axis=1).astype(np.float32)
     for start, end in ((nearest, edge.following[nearest]), (edge.previous[nearest], nearest)):
         known = (start >= 0) & (end >= 0)
         first = edge.points_px[start]
         way, to = edge.points_px[end] - first, pixels.astype(np.float32) - first
         share = np.clip((way * to).sum(axis=1) / np.maximum((way * way).sum(axis=1), 1e-9), 0, 1)
-        far = np.where(known, np.linalg.norm(to - share[:, None] * way, axis=1), np.inf)
-        left = way[:, 0] * to[:, 1] - way[:, 1] * to[:, 0]
-        side = np.where(far < best, np.sign(left), side)
-        best = np.minimum(best, far)
-    sign = np.where((best < SURE_PX) & (side != 0), side, np.where(inside, -1, 1))
-    alone = np.linalg.norm(edge.points_px[nearest] - pixels, axis=1)
-    return (sign * np.where(np.isfinite(best), best, alone)).astype(np.float32)
+        far = np.linalg.norm(to - share[:, None] * way, axis=1)
+        best = np.where(known, np.minimum(best, far), best)
+    return np.where(inside, -best, best)
