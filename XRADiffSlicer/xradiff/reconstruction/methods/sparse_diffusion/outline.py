@@ -138,13 +138,13 @@ def _lengths(edge: Outline) -> NDArray[np.int64]:
 
 def _parabola(points: Array, reach: int) -> tuple[Array, Array]:
     """Return the middle (N, 2) of parabolas through stretches (2 reach + 1, N, 2), and their largest errors (N,)."""
-    place = np.arange(-reach, reach + 1) / reach
-    powers = place[:, None] ** np.arange(3)
-    solve = np.linalg.pinv(powers)
+    place = np.arange(-reach, reach + 1, dtype=np.float32) / reach
+    powers = place[:, None] ** np.arange(3, dtype=np.float32)
     slopes = np.stack([np.zeros_like(place), np.ones_like(place), 2 * place], axis=1)
-    flat = points.reshape(len(points), -1)
-    curve = ((powers @ solve).astype(np.float32) @ flat).reshape(points.shape)
-    way = ((slopes @ solve).astype(np.float32) @ flat).reshape(points.shape)
+    solve = np.linalg.pinv(powers.astype(np.float64)).astype(np.float32)
+    # einsum, unlike a matrix product, rounds alike whatever the number of threads
+    parabola = np.einsum("pk,knc->pnc", solve, points)
+    curve, way = (np.einsum("kp,pnc->knc", each, parabola) for each in (powers, slopes))
     off = points - curve
     across = np.abs(off[..., 0] * way[..., 1] - off[..., 1] * way[..., 0])
     length = np.maximum(np.hypot(way[..., 0], way[..., 1]), 1e-6)
