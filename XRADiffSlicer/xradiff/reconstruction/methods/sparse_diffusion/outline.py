@@ -99,13 +99,13 @@ def _following(
     """Return the point by which each line leaves the cell (row, column) that it comes into."""
     number = np.arange(len(inside))
     within = (row >= 0) & (column >= 0) & (row < mask.shape[0] - 1) & (column < mask.shape[1] - 1)
-    there = sides[:, np.where(within, row, 0), np.where(within, column, 0)]
+    row, column = np.where(within, row, 0), np.where(within, column, 0)
+    there = sides[:, row, column]
     crossed = (there >= 0).sum(axis=0)
     only = np.where(there == number, -1, there).max(axis=0)
     # with four points the mask's two pixels are one piece: lines go round those outside
     own = (there == number).argmax(axis=0)
-    first = mask[np.where(within, row, 0), np.where(within, column, 0)]
-    partner = np.where(first, np.array([3, 2, 1, 0])[own], np.array([1, 0, 3, 2])[own])
+    partner = np.where(mask[row, column], np.array([3, 2, 1, 0])[own], np.array([1, 0, 3, 2])[own])
     following = np.where(crossed == 4, there[partner, number], only)
     return np.where(within, following, -1)
 
