@@ -4,19 +4,24 @@
 
 Cases as in the first table of the method's README. A missed point lies beside the result (within 1.5 mm), or far from
 it; of the far ones, whether its pixel in each image is covered by the result all the same, within a pixel: then no
-mask says that anything is missing.
+mask says that anything is missing. A second table counts the same points by the angle between their vessel and the
+epipolar plane: of a vessel in that plane both views see the same line, and nothing tells which of its points are the
+same.
 """
 
 from __future__ import annotations
 
 import argparse
 from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 from bench_tools import write_table
 from scipy.ndimage import binary_dilation, distance_transform_edt
+from scipy.spatial import cKDTree
 from xradiff.datatypes import VolumeGrid
 from xradiff.geometry import camera_of
+from xradiff.geometry.epipolar import epipolar_normal
 from xradiff.pipeline import reconstruct
 from xradiff.projection import silhouette
 from xradiff.quantification import on_common_grid, skeleton
@@ -27,11 +32,13 @@ SEED = 990_001
 BESIDE_MM = 1.5
 MARGIN = 10
 """Voxels: more than the largest radius."""
+ANGLES_DEG = (0, 10, 20, 30, 45, 90)
+"""Between a vessel and the epipolar plane."""
 KINDS = ("beside it", "outside of an image", "covered in every image", "not covered in one image", "in more")
 
 
-def missed(case) -> np.ndarray:
-    """Return the number of points of the true skeleton: all of them, then the missed ones of each of KINDS."""
+def missed(case) -> tuple[np.ndarray, np.ndarray]:
+    """Return numbers of points of the true skeleton: all and missed ones of each of KINDS; all and missed by angle."""
     found = reconstruct(case.views, "sparse_diffusion", calibrate_mode="off")
     vessels = replace(found.segmentation, values=np.ones_like(found.segmentation.values))
     same = on_common_grid(vessels, TreeTruth(case.subject.tree).voxels(around(case.subject.tree, vessels.grid)))
@@ -45,7 +52,18 @@ def missed(case) -> np.ndarray:
         *(((unexplained == count) & ~outside).sum() for count in (0, 1)),
         ((unexplained > 1) & ~outside).sum(),
     ]
-    return np.array([len(places), *kinds])
+    angles = angles_deg(case.subject.tree, found.views, same.grid.centres(places))
+    every, lost = (np.histogram(of, ANGLES_DEG)[0] for of in (angles, angles[distance > 0]))
+    return np.array([len(places), *kinds]), np.array([every, lost])
+
+
+def angles_deg(tree, views, points) -> np.ndarray:
+    """Return the angle (N,), 0 to 90, between the tree's direction at each point (N, 3) and the epipolar plane."""
+    branches = [branch.points_lps_mm for branch in tree.branches]
+    directions = np.concatenate([np.gradient(branch, axis=0) for branch in branches])
+    nearest = directions[cKDTree(np.concatenate(branches)).query(points)[1]]
+    along = nearest @ epipolar_normal(*(camera_of(view) for view in views))
+    return np.rad2deg(np.arcsin(np.clip(np.abs(along) / np.linalg.norm(nearest, axis=1), 0, 1)))
 
 
 def around(tree, grid) -> VolumeGrid:
@@ -73,14 +91,20 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--cases", type=int, default=12)
     options = parser.parse_args()
-    rows = []
+    rows, by_angle = [], []
     for side in ("right", "left"):
         cases = [draw_case(CaseOptions(side=side), SEED, number) for number in range(options.cases)]
-        total, *kinds = np.sum([missed(case) for case in cases], axis=0)
+        counted = [missed(case) for case in cases]
+        (total, *kinds), angles = (np.sum(part, axis=0) for part in zip(*counted, strict=True))
         rows.append([side, len(cases), *(f"{count / total:.1%}" for count in (sum(kinds), *kinds))])
+        shares = [f"{lost / every:.1%} ({every / total:.0%})" for every, lost in angles.T]
+        by_angle.append([side, len(cases), *shares])
     command = f"sparse_diffusion_missed.py --cases {options.cases}"
     columns = ["side", "cases", "missed", *KINDS]
     write_table("sparse_diffusion_missed", "Share of the true skeleton that is missed", columns, rows, script=command)
+    title = "Share of the true skeleton that is missed (and share of all), by its angle with the epipolar plane"
+    classes = [f"{low}-{high} degrees" for low, high in pairwise(ANGLES_DEG)]
+    write_table("sparse_diffusion_inclination", title, ["side", "cases", *classes], by_angle, script=command)
 
 
 if __name__ == "__main__":
