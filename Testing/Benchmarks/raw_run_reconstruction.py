@@ -133,7 +133,9 @@ def main() -> None:
                     _row((side, contrast, masks, mode), [one[place] for one in scores[side]], refused[side])
                     for side in scores
                 ]
-    write_table("raw_run_reconstruction", f"3D from raw runs and from perfect masks, {given.method}", COLUMNS, rows)
+    title = f"3D from raw runs and from perfect masks, {given.method}"
+    command = " ".join(["raw_run_reconstruction.py", *sys.argv[1:]])
+    write_table("raw_run_reconstruction", title, COLUMNS, rows, script=command)
 
 
 def _row(key: tuple[str, ...], scores: list[tuple[float, ...]], refused: int) -> tuple[str, ...]:
