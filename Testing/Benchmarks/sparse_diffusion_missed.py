@@ -6,7 +6,8 @@ Cases as in the first table of the method's README. A missed point lies beside t
 it; of the far ones, whether its pixel in each image is covered by the result all the same, within a pixel: then no
 mask says that anything is missing. A second table counts the same points by the angle between their vessel and the
 epipolar plane: of a vessel in that plane both views see the same line, and nothing tells which of its points are the
-same.
+same. A third one counts them by the number of images in which another part of the tree touches theirs: there the mask
+has not both edges of the vessel.
 """
 
 from __future__ import annotations
@@ -34,11 +35,13 @@ MARGIN = 10
 """Voxels: more than the largest radius."""
 ANGLES_DEG = (0, 10, 20, 30, 45, 90)
 """Between a vessel and the epipolar plane."""
+APART_MM = 4.0
+"""Nearer ones are the same stretch of the same vessel."""
 KINDS = ("beside it", "outside of an image", "covered in every image", "not covered in one image", "in more")
 
 
-def missed(case) -> tuple[np.ndarray, np.ndarray]:
-    """Return numbers of points of the true skeleton: all and missed ones of each of KINDS; all and missed by angle."""
+def missed(case) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return how many points the true skeleton has and misses by KINDS, then both by angle and by overlap."""
     found = reconstruct(case.views, "sparse_diffusion", calibrate_mode="off")
     vessels = replace(found.segmentation, values=np.ones_like(found.segmentation.values))
     same = on_common_grid(vessels, TreeTruth(case.subject.tree).voxels(around(case.subject.tree, vessels.grid)))
@@ -52,9 +55,12 @@ def missed(case) -> tuple[np.ndarray, np.ndarray]:
         *(((unexplained == count) & ~outside).sum() for count in (0, 1)),
         ((unexplained > 1) & ~outside).sum(),
     ]
-    angles = angles_deg(case.subject.tree, found.views, same.grid.centres(places))
-    every, lost = (np.histogram(of, ANGLES_DEG)[0] for of in (angles, angles[distance > 0]))
-    return np.array([len(places), *kinds]), np.array([every, lost])
+    points = same.grid.centres(places)
+    angles = angles_deg(case.subject.tree, found.views, points)
+    by_angle = [np.histogram(of, ANGLES_DEG)[0] for of in (angles, angles[distance > 0])]
+    touched = touched_in(case.subject.tree, found.views, points)
+    by_overlap = [np.bincount(of, minlength=len(found.views) + 1) for of in (touched, touched[distance > 0])]
+    return np.array([len(places), *kinds]), np.array(by_angle), np.array(by_overlap)
 
 
 def angles_deg(tree, views, points) -> np.ndarray:
@@ -64,6 +70,29 @@ def angles_deg(tree, views, points) -> np.ndarray:
     nearest = directions[cKDTree(np.concatenate(branches)).query(points)[1]]
     along = nearest @ epipolar_normal(*(camera_of(view) for view in views))
     return np.rad2deg(np.arcsin(np.clip(np.abs(along) / np.linalg.norm(nearest, axis=1), 0, 1)))
+
+
+def touched_in(tree, views, points) -> np.ndarray:
+    """Return in how many images (N,) a part of the tree more than APART_MM from a point (N, 3) touches its vessel."""
+    course = tree.points_lps_mm()
+    radii = np.concatenate([branch.radii_mm for branch in tree.branches])
+    own = radii[cKDTree(course).query(points)[1]]
+    count = np.zeros(len(points), dtype=int)
+    for camera in map(camera_of, views):
+        pixels, others = camera.project(points), camera.project(course)
+        pixel_mm = tree_pixel_mm(camera, course)
+        reach = (own + radii.max()) / pixel_mm + 1
+        for number, near in enumerate(cKDTree(others).query_ball_point(pixels, reach)):
+            gap = np.linalg.norm(others[near] - pixels[number], axis=1) - (own[number] + radii[near]) / pixel_mm
+            apart = np.linalg.norm(course[near] - points[number], axis=1) > APART_MM
+            count[number] += bool((apart & (gap < 1)).any())
+    return count
+
+
+def tree_pixel_mm(camera, course) -> float:
+    """Return how wide a pixel is in the middle of the tree, mm."""
+    steps = camera.project(course.mean(axis=0) + np.eye(3)) - camera.project(course.mean(axis=0)[None])
+    return 1 / float(np.linalg.norm(steps, ord=2))
 
 
 def around(tree, grid) -> VolumeGrid:
@@ -91,20 +120,24 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--cases", type=int, default=12)
     options = parser.parse_args()
-    rows, by_angle = [], []
+    rows, by_angle, by_overlap = [], [], []
     for side in ("right", "left"):
         cases = [draw_case(CaseOptions(side=side), SEED, number) for number in range(options.cases)]
         counted = [missed(case) for case in cases]
-        (total, *kinds), angles = (np.sum(part, axis=0) for part in zip(*counted, strict=True))
+        (total, *kinds), angles, overlaps = (np.sum(part, axis=0) for part in zip(*counted, strict=True))
         rows.append([side, len(cases), *(f"{count / total:.1%}" for count in (sum(kinds), *kinds))])
-        shares = [f"{lost / every:.1%} ({every / total:.0%})" for every, lost in angles.T]
-        by_angle.append([side, len(cases), *shares])
+        for table, numbers in ((by_angle, angles), (by_overlap, overlaps)):
+            shares = [f"{lost / every:.1%} ({every / total:.0%})" for every, lost in numbers.T]
+            table.append([side, len(cases), *shares])
     command = f"sparse_diffusion_missed.py --cases {options.cases}"
     columns = ["side", "cases", "missed", *KINDS]
     write_table("sparse_diffusion_missed", "Share of the true skeleton that is missed", columns, rows, script=command)
     title = "Share of the true skeleton that is missed (and share of all), by its angle with the epipolar plane"
     classes = [f"{low}-{high} degrees" for low, high in pairwise(ANGLES_DEG)]
     write_table("sparse_diffusion_inclination", title, ["side", "cases", *classes], by_angle, script=command)
+    title = "Share of the true skeleton that is missed (and share of all), by whether other parts of the tree touch it"
+    classes = ["in no image", "in one image", "in both images"]
+    write_table("sparse_diffusion_overlap", title, ["side", "cases", *classes], by_overlap, script=command)
 
 
 if __name__ == "__main__":
