@@ -80,19 +80,13 @@ def touched_in(tree, views, points) -> np.ndarray:
     count = np.zeros(len(points), dtype=int)
     for camera in map(camera_of, views):
         pixels, others = camera.project(points), camera.project(course)
-        pixel_mm = tree_pixel_mm(camera, course)
-        reach = (own + radii.max()) / pixel_mm + 1
-        for number, near in enumerate(cKDTree(others).query_ball_point(pixels, reach)):
-            gap = np.linalg.norm(others[near] - pixels[number], axis=1) - (own[number] + radii[near]) / pixel_mm
+        own_px = own / camera.pixel_size_mm(camera.depth(points))
+        course_px = radii / camera.pixel_size_mm(camera.depth(course))
+        for number, near in enumerate(cKDTree(others).query_ball_point(pixels, own_px + course_px.max() + 1)):
+            gap = np.linalg.norm(others[near] - pixels[number], axis=1) - own_px[number] - course_px[near]
             apart = np.linalg.norm(course[near] - points[number], axis=1) > APART_MM
             count[number] += bool((apart & (gap < 1)).any())
     return count
-
-
-def tree_pixel_mm(camera, course) -> float:
-    """Return how wide a pixel is in the middle of the tree, mm."""
-    steps = camera.project(course.mean(axis=0) + np.eye(3)) - camera.project(course.mean(axis=0)[None])
-    return 1 / float(np.linalg.norm(steps, ord=2))
 
 
 def around(tree, grid) -> VolumeGrid:
