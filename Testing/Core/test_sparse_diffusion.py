@@ -690,6 +690,15 @@ def test_examples_count_every_true_voxel(drawn):
     assert float(example["missed"]) < 0.1 * total and example["side"].item() == 2
 
 
+def test_masks_that_are_not_exact_are_shown_with_a_tolerance():
+    cases = [draw_case(CaseOptions(image_px=128), 6, number) for number in range(10)]
+    zero = {}
+    for exact in (True, None, False):
+        examples = [SparseExample(0.5)(case.views, TreeTruth(case.subject.tree, exact)) for case in cases]
+        zero[exact] = sum(float(example["shared"][0, 18]) == 0 for example in examples)
+    assert zero[True] > zero[None] > zero[False], zero
+
+
 def test_training_learns_one_case(drawn):
     torch.manual_seed(0)
     trainable = SparseTraining(replace(SMALL_SPARSE, learning_rate=2e-2))

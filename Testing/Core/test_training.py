@@ -33,6 +33,7 @@ from xradiff.reconstruction import registry
 from xradiff.reconstruction.backprojection import cube_around
 from xradiff.reconstruction.methods.unet3d.recipe import Recipe
 from xradiff.synthetic.case import CaseOptions, draw_case
+from xradiff.synthetic.tubes import silhouette, tubes_of
 from xradiff.training.batches import batch_stream, cases_of_step, make_example
 from xradiff.training.cases import DatasetCases, GeneratedCases
 from xradiff.training.config import TrainingConfig
@@ -549,6 +550,20 @@ def test_a_mixture_draws_each_kind_in_its_share_and_the_number_alone_decides():
     assert views == [len(MixedCases("broad", 3, 100).case(number)[0]) for number in range(40)]
     with pytest.raises(InputError, match="mixture must be one of exact, broad, views, got 'all'"):
         MixedCases("all", 0, 10)
+
+
+def test_the_truth_tells_whether_the_masks_show_just_that():
+    source, told = MixedCases("broad", 3, 100), []
+    for number in range(12):
+        views, truth = source.case(number)
+        shown = [silhouette(tubes_of(truth.tree), camera_of(view)) for view in views]
+        assert truth.exact_masks == all(
+            np.array_equal(one, view.vessel_mask()) for one, view in zip(shown, views, strict=True)
+        )
+        told.append(truth.exact_masks)
+    assert 0 < sum(told) < len(told)
+    for words, exact in (({}, True), ({"corruption": 0.2}, False), ({"motion": "rigid"}, False)):
+        assert GeneratedCases(CaseOptions(image_px=64, **words), 3, 1).case(0)[1].exact_masks == exact
 
 
 def test_moved_cases_are_aligned_as_calibration_would():

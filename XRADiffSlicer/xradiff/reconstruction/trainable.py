@@ -30,10 +30,15 @@ class VesselTruth(Protocol):
 
     Attributes:
         side: "left" or "right", "" where it is not known.
+        exact_masks: whether the masks show just these vessels; False where they moved between the views or the masks
+            are damaged, None where it is not known.
     """
 
     @property
     def side(self) -> str: ...
+
+    @property
+    def exact_masks(self) -> bool | None: ...
 
     def occupancy(self, grid: VolumeGrid) -> NDArray[np.float32]:
         """Return the share of each voxel (nx, ny, nz), 0 to 1, that lies in a vessel."""

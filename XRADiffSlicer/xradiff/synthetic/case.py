@@ -95,6 +95,11 @@ class CaseOptions:
         if self.labels and self.thickness != "lumen":
             raise InputError(f"thickness {self.thickness!r} is for generated trees; a label has its own")
 
+    @property
+    def exact_masks(self) -> bool:
+        """Whether the masks show just the truth: nothing moved between the views, no damage."""
+        return self.motion == "none" and self.corruption == 0
+
 
 @dataclass(frozen=True, eq=False)
 class SyntheticCase:

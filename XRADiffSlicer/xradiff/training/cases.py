@@ -55,7 +55,7 @@ class GeneratedCases:
     def case(self, number: int) -> Case:
         """Return views and truth of case `number`."""
         case = draw_case(self.options, self.seed, number)
-        return case.views, TreeTruth(case.subject.tree)
+        return case.views, TreeTruth(case.subject.tree, self.options.exact_masks)
 
     def describe(self) -> dict[str, Any]:
         """Return options and seed."""

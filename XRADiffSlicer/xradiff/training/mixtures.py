@@ -102,9 +102,10 @@ class MixedCases:
         kind, chance = self._drawn(number)
         case = draw_case(kind.options, self.seed, number)
         if not kind.aligned:
-            return case.views, TreeTruth(case.subject.tree)
+            return case.views, TreeTruth(case.subject.tree, kind.options.exact_masks)
         views, shift = aligned(case, chance)
-        return views, TreeTruth(case.subject.tree.with_points(case.subject.tree.points_lps_mm() + shift))
+        tree = case.subject.tree.with_points(case.subject.tree.points_lps_mm() + shift)
+        return views, TreeTruth(tree, kind.options.exact_masks)
 
     def _drawn(self, number: int) -> tuple[Ingredient, np.random.Generator]:
         """Return the kind of a case and what draws the rest of it."""

@@ -23,9 +23,10 @@ PARTS = 2
 
 @dataclass(frozen=True, eq=False)
 class TreeTruth:
-    """The lumen of a tree: its tubes, exactly."""
+    """The lumen of a tree: its tubes, exactly; see `VesselTruth`."""
 
     tree: CentrelineTree
+    exact_masks: bool | None = None
 
     @property
     def side(self) -> str:
@@ -52,11 +53,13 @@ class VolumeTruth:
         inside: (nx, ny, nz).
         to_index: (3, 4), LPS mm (x, y, z, 1) -> voxel index.
         side: "left", "right" or "".
+        exact_masks: see `VesselTruth`.
     """
 
     inside: NDArray[np.bool_]
     to_index: NDArray[np.float64]
     side: str = ""
+    exact_masks: bool | None = None
 
     def voxels(self, grid: VolumeGrid) -> SparseVolume:
         """Return the voxels whose centre lies in a vessel voxel; looks only where there are any."""

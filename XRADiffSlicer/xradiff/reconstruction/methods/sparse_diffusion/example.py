@@ -20,8 +20,10 @@ from .conditions import given_of
 
 __all__ = ["SparseExample", "cropped"]
 
-TOLERANCES_MM, TOLERANCE_SHARES = (0.0, 0.5, 1.0), (0.5, 0.25, 0.25)
-"""Tolerances that a network is trained with, and how often."""
+TOLERANCES_MM = (0.0, 0.5, 1.0)
+TOLERANCE_SHARES = {None: (0.5, 0.25, 0.25), True: (0.8, 0.1, 0.1), False: (0.1, 0.35, 0.55)}
+"""Tolerances that a network is trained with, and how often by `VesselTruth.exact_masks`: calibration states hardly any
+for exact masks and 0.5 to 1 mm for others, so that none means masks to be trusted."""
 COARSE_TOLERANCES_MM = (0.0, 1.0, 2.0, 3.0)
 """The same of a coarse start, all alike."""
 
@@ -48,7 +50,7 @@ class SparseExample:
     def __call__(self, views: Sequence[AngiogramView], truth: VesselTruth) -> dict[str, Tensor]:
         chance = np.random.default_rng([zlib.crc32(view.vessel_mask().tobytes()) for view in views])
         if self.truth_parts == 1:
-            tolerance_mm = float(chance.choice(TOLERANCES_MM, p=TOLERANCE_SHARES))
+            tolerance_mm = float(chance.choice(TOLERANCES_MM, p=TOLERANCE_SHARES[truth.exact_masks]))
         else:
             tolerance_mm = widened(float(chance.choice(COARSE_TOLERANCES_MM)), self.spacing_mm)
         reduced = works_reduced("auto", "cpu")
