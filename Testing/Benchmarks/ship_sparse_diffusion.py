@@ -40,6 +40,8 @@ SEED = 990_010
 THRESHOLDS, THIN_THRESHOLDS = (0.3, 0.35, 0.4, 0.45, 0.5, 0.55), (0.15, 0.2, 0.25, 0.3, 0.35, 0.4)
 PAIRS = [pair for pair in itertools.product(THRESHOLDS, THIN_THRESHOLDS) if pair[1] <= pair[0]]
 LOSS = 0.001
+CHOSEN = "Thresholds"
+"""What a recipe's source tells of them begins with it."""
 DAMAGED_TOLERANCE_MM = 1.0
 """About what calibration states where masks are damaged or a vessel moved between the views."""
 
@@ -54,13 +56,14 @@ def main() -> None:
         return
     runs = [open_weights(file, "sparse_diffusion") for file in options.weights]
     tensors, recipes = mean_of(runs), [Recipe.from_json(run.recipe) for run in runs]
-    told = " ".join(["Mean of the weights of runs."] * (len(runs) > 1) + [recipe.source for recipe in recipes])
+    told = " ".join(recipe.source.split(f" {CHOSEN}")[0] for recipe in recipes)
+    told = f"Mean of the weights of {len(runs)} runs. {told}" if len(runs) > 1 else told
     recipe = replace(recipes[0], threshold=0.5, thin_threshold=0.0, source=told)
     with TemporaryDirectory() as folder:
         trial = save_weights(Path(folder) / "trial.safetensors", tensors, "sparse_diffusion", recipe.to_json())
         network = load_denoiser(trial, recipe, "cpu")
     threshold, thin = best_pair(network, recipe, options.cases)
-    told += f" Thresholds {threshold} and {thin} (thin vessels) chosen on {options.cases} further cases."
+    told += f" {CHOSEN} {threshold} and {thin} (thin vessels) chosen on {options.cases} further cases."
     recipe = replace(recipe, threshold=threshold, thin_threshold=thin, source=told)
     path = resource("Models") / "sparse_diffusion_both.safetensors"
     saved = save_weights(path, tensors, "sparse_diffusion", recipe.to_json())
