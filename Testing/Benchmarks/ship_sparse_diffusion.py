@@ -24,6 +24,7 @@ from torch import Tensor
 from xradiff.progress import silent
 from xradiff.quantification import cldice, dice, on_common_grid
 from xradiff.reconstruction.interface import ReconstructionInputs
+from xradiff.reconstruction.methods.sparse_diffusion.active import LEAST_TOLERANCE_MM
 from xradiff.reconstruction.methods.sparse_diffusion.answers import probabilities_of
 from xradiff.reconstruction.methods.sparse_diffusion.case import prepare_case
 from xradiff.reconstruction.methods.sparse_diffusion.coarse import coarse_start
@@ -82,7 +83,7 @@ def best_pair(network: SparseDenoiser, recipe: Recipe, cases: int) -> tuple[floa
     mixture, scores = MixedCases("broad", SEED, cases), []
     for number in range(cases):
         views, truth = mixture.case(number)
-        tolerance_mm = 0.0 if truth.exact_masks else DAMAGED_TOLERANCE_MM
+        tolerance_mm = LEAST_TOLERANCE_MM if truth.exact_masks else DAMAGED_TOLERANCE_MM
         inputs, chance = ReconstructionInputs(views, 0.5), np.random.default_rng(0)
         config = SparseDiffusionConfig(least_coverage=0)  # what the network says, not what is filled in
         start = coarse_start(inputs, config, recipe, tolerance_mm, chance)

@@ -25,6 +25,7 @@ from xradiff.datatypes import SparseVolume
 from xradiff.quantification import cldice, dice, on_common_grid
 from xradiff.reconstruction.interface import ReconstructionInputs
 from xradiff.reconstruction.methods.sparse_diffusion import training
+from xradiff.reconstruction.methods.sparse_diffusion.active import LEAST_TOLERANCE_MM
 from xradiff.reconstruction.methods.sparse_diffusion.case import SparseCase, prepare_case
 from xradiff.reconstruction.methods.sparse_diffusion.coarse import coarse_start
 from xradiff.reconstruction.methods.sparse_diffusion.conditions import conditions_of_case
@@ -168,7 +169,7 @@ def test_case(side: str, number: int, recipe: Mapping[str, object]) -> Test:
     """Return a case prepared for the network, and the true vessels."""
     drawn = draw_case(CaseOptions(side=side), TEST_SEED, number)
     inputs, config = ReconstructionInputs(drawn.views, 0.5), SparseDiffusionConfig()
-    start = coarse_start(inputs, config, Recipe.from_json(recipe), 0.0, np.random.default_rng(0))
+    start = coarse_start(inputs, config, Recipe.from_json(recipe), LEAST_TOLERANCE_MM, np.random.default_rng(0))
     case = prepare_case(drawn.views, 0.5, thinning=start)
     return case, TreeTruth(drawn.subject.tree).voxels(case.voxels.fine)
 

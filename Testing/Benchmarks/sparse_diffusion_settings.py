@@ -18,6 +18,7 @@ from xradiff.postprocess.components import component_labels
 from xradiff.progress import silent
 from xradiff.quantification import cldice, dice
 from xradiff.reconstruction.interface import ReconstructionInputs
+from xradiff.reconstruction.methods.sparse_diffusion.active import LEAST_TOLERANCE_MM
 from xradiff.reconstruction.methods.sparse_diffusion.answers import probabilities_of
 from xradiff.reconstruction.methods.sparse_diffusion.case import SparseCase, prepare_case
 from xradiff.reconstruction.methods.sparse_diffusion.coarse import coarse_start
@@ -105,7 +106,9 @@ def main() -> None:
     for side in ("left", "right"):
         for number in range(options.cases):
             drawn = draw_case(CaseOptions(side=side), SEED, number)
-            start = coarse_start(ReconstructionInputs(drawn.views, 0.5), PLAIN, recipe, 0.0, np.random.default_rng(0))
+            start = coarse_start(
+                ReconstructionInputs(drawn.views, 0.5), PLAIN, recipe, LEAST_TOLERANCE_MM, np.random.default_rng(0)
+            )
             case = prepare_case(drawn.views, recipe.spacing_mm, thinning=start)
             truth = occupancy(tubes_of(drawn.subject.tree), case.voxels.fine)
             for name, (config, change, told) in tried.items():

@@ -23,6 +23,7 @@ def stage(name: str, side: str):
     import numpy as np
     from xradiff.progress import silent
     from xradiff.reconstruction.interface import ReconstructionInputs
+    from xradiff.reconstruction.methods.sparse_diffusion.active import LEAST_TOLERANCE_MM
     from xradiff.reconstruction.methods.sparse_diffusion.answers import probabilities_of
     from xradiff.reconstruction.methods.sparse_diffusion.case import prepare_case
     from xradiff.reconstruction.methods.sparse_diffusion.coarse import coarse_start
@@ -40,7 +41,7 @@ def stage(name: str, side: str):
 
     def prepared():
         for one in inputs:
-            start = coarse_start(one, SparseDiffusionConfig(), recipe, 0.0, np.random.default_rng(0))
+            start = coarse_start(one, SparseDiffusionConfig(), recipe, LEAST_TOLERANCE_MM, np.random.default_rng(0))
             yield prepare_case(one.views, 0.5, thinning=start)
 
     if name == STAGES[0]:

@@ -14,10 +14,14 @@ from ....geometry.placement import grid_around
 from ....progress import Progress, silent
 from ....projection import MaskCone, backproject_masks
 
-__all__ = ["BLOCK", "STILL", "ActiveVoxels", "Move", "active_voxels", "check_count", "widened"]
+__all__ = [
+    "BLOCK", "LEAST_TOLERANCE_MM", "STILL", "ActiveVoxels", "Move", "active_voxels", "check_count", "widened",
+]  # fmt: skip
 
 MOST = 300_000
 """More blocks than that are too many for the network (142,000 took 1.3 GB)."""
+LEAST_TOLERANCE_MM = 0.25
+"""Half a voxel of the result, and about a pixel: so far masks of pixels disagree although nothing moved."""
 BLOCK = 2
 """Result voxels along an edge of an active voxel."""
 

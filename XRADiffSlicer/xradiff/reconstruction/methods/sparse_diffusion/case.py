@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from ....datatypes import AngiogramView
 from ....progress import Progress, silent, stage
 from ....projection import MaskCone
-from .active import STILL, ActiveVoxels, Move, active_voxels, check_count
+from .active import LEAST_TOLERANCE_MM, STILL, ActiveVoxels, Move, active_voxels, check_count
 from .features import VoxelFeatures, voxel_features
 from .vessel_maps import VesselMaps, vessel_maps
 
@@ -88,7 +88,7 @@ class CaseSource:
 def prepare_case(
     views: Sequence[AngiogramView],
     spacing_mm: float,
-    tolerance_mm: float = 0.0,
+    tolerance_mm: float = LEAST_TOLERANCE_MM,
     progress: Progress = silent,
     *,
     thinning: Thinning | None = None,

@@ -62,8 +62,8 @@ class SparseDiffusionConfig:
     )
     tolerance_mm: str = setting(
         "auto",
-        "By how many mm the masks may disagree; auto takes what calibration leaves, and 0 with calibration off: then "
-        "the views are simultaneous and exact.",
+        "By how many mm the masks may disagree; auto takes what calibration leaves, at least 0.25, which is half a "
+        "voxel, also with calibration off.",
     )
     coarse_start: str = setting(
         "auto",

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from ....datatypes import AngiogramView, SparseVolume
 from ...trainable import VesselTruth
-from .active import ActiveVoxels, widened
+from .active import LEAST_TOLERANCE_MM, ActiveVoxels, widened
 from .answers import works_reduced
 from .case import SparseCase, hull_values, prepare_case
 from .coarse import CoarseStart
@@ -20,10 +20,10 @@ from .conditions import given_of
 
 __all__ = ["SparseExample", "cropped"]
 
-TOLERANCES_MM = (0.0, 0.5, 1.0)
+TOLERANCES_MM = (LEAST_TOLERANCE_MM, 0.5, 1.0)
 TOLERANCE_SHARES = {None: (0.5, 0.25, 0.25), True: (0.8, 0.1, 0.1), False: (0.1, 0.35, 0.55)}
 """Tolerances that a network is trained with, and how often by `VesselTruth.exact_masks`: calibration states hardly any
-for exact masks and 0.5 to 1 mm for others, so that none means masks to be trusted."""
+for exact masks and 0.5 to 1 mm for others, so that the least means masks to be trusted."""
 COARSE_TOLERANCES_MM = (0.0, 1.0, 2.0, 3.0)
 """The same of a coarse start, all alike."""
 

@@ -14,7 +14,7 @@ from ....progress import Progress, stage
 from ....weights import open_weights
 from ...chosen_weights import voxel_warnings, weights_path
 from ...interface import ReconstructionInputs, ReconstructionResult, check_separation
-from .active import ActiveVoxels
+from .active import LEAST_TOLERANCE_MM, ActiveVoxels
 from .answers import probabilities_of
 from .case import SparseCase, prepare_case
 from .coarse import CoarseStart, coarse_start
@@ -63,7 +63,9 @@ class SparseDiffusion:
         recipe = Recipe.from_json(weights.recipe)
         if recipe.truth_parts != 1:
             raise InputError(f"{weights.path} is for a coarser start alone (coarse_start); give others as weights")
-        tolerance_mm = inputs.tolerance_mm if config.tolerance is None else config.tolerance
+        tolerance_mm = config.tolerance
+        if tolerance_mm is None:
+            tolerance_mm = max(inputs.tolerance_mm, LEAST_TOLERANCE_MM)
         start = coarse_start(inputs, config, recipe, tolerance_mm, generator)
         case = prepare_case(
             inputs.views, recipe.spacing_mm, tolerance_mm, stage(progress, 0.0, 0.3), thinning=start
@@ -118,7 +120,7 @@ def _sampling(config: SparseDiffusionConfig) -> tuple[SparseDiffusionConfig, tup
 
 def _notes(case: SparseCase, start: CoarseStart | None, explained: Sequence[float]) -> tuple[str, ...]:
     """Return sentences on tolerance, coarser start, and what was taken because a mask shows it; shares explained."""
-    notes = [f"The masks may disagree by {case.tolerance_mm:.2g} mm (tolerance_mm)."] if case.tolerance_mm else []
+    notes = [f"The masks may disagree by {case.tolerance_mm:.2g} mm (tolerance_mm)."]
     if start is not None and start.file is not None and start.nothing:
         notes.append(f"A coarser network ({start.file.path.name}) found vessels nowhere: every block was looked at.")
     elif start is not None and start.file is not None:
