@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import argparse
 import itertools
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -43,6 +43,8 @@ PAIRS = [pair for pair in itertools.product(THRESHOLDS, THIN_THRESHOLDS) if pair
 LOSS = 0.001
 CHOSEN = "Thresholds"
 """What a recipe's source tells of them begins with it."""
+FREE = ("learning_rate", "drop_probability", "threshold", "thin_threshold", "source")
+"""What recipes may differ in where their weights are averaged: how they were trained, and what is chosen here."""
 DAMAGED_TOLERANCE_MM = 1.0
 """About what calibration states where masks are damaged or a vessel moved between the views."""
 
@@ -56,7 +58,9 @@ def main() -> None:
         print("nothing shipped: name the weights of a run")
         return
     runs = [open_weights(file, "sparse_diffusion") for file in options.weights]
-    tensors, recipes = mean_of(runs), [Recipe.from_json(run.recipe) for run in runs]
+    recipes = [Recipe.from_json(run.recipe) for run in runs]
+    check_alike(recipes)
+    tensors = mean_of(runs)
     told = " ".join(recipe.source.split(f" {CHOSEN}")[0] for recipe in recipes)
     told = f"Mean of the weights of {len(runs)} runs. {told}" if len(runs) > 1 else told
     recipe = replace(recipes[0], threshold=0.5, thin_threshold=0.0, source=told)
@@ -69,6 +73,15 @@ def main() -> None:
     path = resource("Models") / "sparse_diffusion_both.safetensors"
     saved = save_weights(path, tensors, "sparse_diffusion", recipe.to_json())
     print(f"{saved.path}, SHA-256 {saved.sha256}, {path.stat().st_size / 1e6:.1f} MB, thresholds {threshold}, {thin}")
+
+
+def check_alike(recipes: list[Recipe]) -> None:
+    """End with one line where the recipes differ in more than FREE: the same tensors would mean something else."""
+    for other in recipes[1:]:
+        for field in fields(Recipe):
+            ours, theirs = getattr(recipes[0], field.name), getattr(other, field.name)
+            if field.name not in FREE and ours != theirs:
+                raise SystemExit(f"only runs of one recipe have a mean: {field.name} is {ours!r} and {theirs!r}")
 
 
 def mean_of(runs: list[WeightsFile]) -> dict[str, Tensor]:
