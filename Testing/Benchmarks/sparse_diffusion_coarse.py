@@ -26,7 +26,7 @@ from xradiff.synthetic.case import CaseOptions, draw_case
 from xradiff.training.truth import TreeTruth
 
 SEED = 990_020
-TOLERANCES = ("0", "0.25", "1")
+TOLERANCES = ("0", "0.25", "1", "2")
 
 
 def main() -> None:
