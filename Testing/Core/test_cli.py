@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import SimpleITK as sitk
+from xradiff import pipeline
 from xradiff.cli import main
 
 RESULT_FILES = {
@@ -95,6 +96,19 @@ def test_views_that_the_result_does_not_explain_are_named(capsys, tmp_path, ball
     assert code == 0, error
     assert "view 0: the result explains only" in text and "view 1: the result explains" not in text
     assert "has no counterpart in the other views" in text and "left vessels out" not in text
+
+
+def test_masks_of_pixels_have_a_counterpart_within_half_a_voxel(capsys, tmp_path, ball, monkeypatch):
+    image = sitk.ReadImage(ball[1])
+    image[200:250, 0:40] = 255
+    sitk.WriteImage(image, ball[1])
+    asked = []
+    monkeypatch.setattr(
+        pipeline, "shares_with_counterpart", lambda views, reach_mm: asked.append(reach_mm) or (1.0,) * len(views)
+    )
+    words = [*ball, "--calibrate", "off", "--spacing-mm", "0.8", "--out", tmp_path / "out", "--no-report"]
+    assert call(capsys, "reconstruct", *words)[0] == 0
+    assert asked == [0.4]
 
 
 def test_a_changed_input_is_not_replayed(capsys, tmp_path, ball):

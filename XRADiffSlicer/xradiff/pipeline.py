@@ -154,7 +154,7 @@ def reconstruct(
         surface=surface,
         fits=fits,
         summary=summarise(segmentation),
-        warnings=_told(told, calibration.warnings, result.warnings, _poor_fits(fits, seen, calibration.tolerance_mm)),
+        warnings=_told(told, calibration.warnings, result.warnings, _poor_fits(fits, inputs)),
         method=spec,
         settings=asked | _replayable(config, postprocessing, given, landmarks) | _recorded(found, segment_of_interest),
         provenance=_provenance(watch, chosen, seed, [*filter(None, [result.weights]), *result.further_weights]),
@@ -195,10 +195,11 @@ def _recorded(found: SideFinding | None, marked: MarkedPoints | None) -> dict[st
     return side | {"segment_of_interest": points}
 
 
-def _poor_fits(fits: Sequence[ReprojectionFit], views: Sequence[AngiogramView], reach_mm: float) -> list[str]:
+def _poor_fits(fits: Sequence[ReprojectionFit], inputs: ReconstructionInputs) -> list[str]:
     """A sentence for each view that the result does not explain, and whether any result could."""
     poor = [number for number, fit in enumerate(fits) if fit.coverage < EXPLAINED]
-    possible = shares_with_counterpart(views, reach_mm) if poor else ()
+    reach_mm = max(inputs.tolerance_mm, inputs.spacing_mm / 2)  # masks of pixels disagree by half a voxel
+    possible = shares_with_counterpart(inputs.views, reach_mm) if poor else ()
     sentences = []
     for number in poor:
         sentence = f"{fits[number].view_name}: the result explains only {fits[number].coverage:.0%} of the mask"
