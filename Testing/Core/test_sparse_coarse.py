@@ -23,7 +23,7 @@ from xradiff.projection import silhouette
 from xradiff.quantification import dice, on_common_grid
 from xradiff.reconstruction.interface import ReconstructionInputs
 from xradiff.reconstruction.methods.sparse_diffusion import active, coarse
-from xradiff.reconstruction.methods.sparse_diffusion.active import ActiveVoxels, widened
+from xradiff.reconstruction.methods.sparse_diffusion.active import LEAST_TOLERANCE_MM, ActiveVoxels, widened
 from xradiff.reconstruction.methods.sparse_diffusion.case import prepare_case
 from xradiff.reconstruction.methods.sparse_diffusion.coarse import LikelyPlaces
 from xradiff.reconstruction.methods.sparse_diffusion.config import SparseDiffusionConfig
@@ -120,7 +120,7 @@ def test_where_nothing_is_likely_everything_is_looked_at(drawn, weights, monkeyp
 def test_masks_are_left_a_way_to_be_explained(drawn, weights):
     """On rays where the coarse network found nothing all blocks are left."""
     every = prepare_case(drawn.views, 0.5)
-    start = coarse.CoarseStart(drawn.views, 0.0, "", "", "cpu", False, np.random.default_rng(0))
+    start = coarse.CoarseStart(drawn.views, LEAST_TOLERANCE_MM, "", "", "cpu", False, np.random.default_rng(0))
     likely = np.zeros(every.voxels.grid.shape, dtype=bool)
     likely[:, :, : likely.shape[2] // 2] = True
     start._asked, start._places = True, LikelyPlaces(every.voxels.grid, likely)
@@ -131,7 +131,7 @@ def test_masks_are_left_a_way_to_be_explained(drawn, weights):
         assert masks[1].mean() > masks[0].mean() - 0.01
     assert not start.nothing
     likely[:] = False
-    start = coarse.CoarseStart(drawn.views, 0.0, "", "", "cpu", False, np.random.default_rng(0))
+    start = coarse.CoarseStart(drawn.views, LEAST_TOLERANCE_MM, "", "", "cpu", False, np.random.default_rng(0))
     start._asked, start._places = True, LikelyPlaces(every.voxels.grid, likely)
     assert len(prepare_case(drawn.views, 0.5, thinning=start).voxels) == len(every.voxels) and start.nothing
 
