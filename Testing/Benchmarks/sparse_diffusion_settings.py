@@ -68,7 +68,7 @@ SETTINGS = {
 SINGLE = {"edge distance": range(8), "radius": [8], "clarity, obliqueness": range(9, 12), "rivals": range(12, 14)}
 SHARED = {
     "direction both images imply": range(6), "lines of sight": range(6, 12), "radius mean, least": [12, 13],
-    "radius agreement": [14], "place in the tree": range(15, 18), "tolerance": [18],
+    "radius agreement": [14], "place in the tree": range(15, 18),
     "implied wall": range(20, 29), "agreement of calibres": [29],
 }  # fmt: skip
 
