@@ -73,7 +73,7 @@ MIXTURES: dict[str, tuple[Ingredient, ...]] = {
         (0.05, {"motion": "heart", "corruption": 0.5}),
     ),
 }
-"""What `train --mixture` knows: "views" has three or four of them in a third of its cases, "broad" in a tenth."""
+"""What `train --mixture` knows: "views" has three or four of them in a third of its cases, "broad" in 7 %."""
 
 
 class MixedCases:
