@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 import torch
 
-sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[1] / "Benchmarks")]
+sys.path.append(str(Path(__file__).parent))
+sys.path.append(str(Path(__file__).parents[1] / "Benchmarks"))
 pytest.importorskip("diffusers")
 
 from ship_sparse_diffusion import check_alike, mean_of
