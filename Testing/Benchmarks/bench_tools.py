@@ -20,7 +20,7 @@ RESULTS = Path(__file__).parent / "results"
 
 
 def _child(function: Callable[[], Callable[[], object]], repeats: int, pipe) -> None:
-    """Prepare, run once to warm up, then time; memory is the growth of the peak during the runs."""
+    """Prepare, run once to warm up, then time; memory is the growth of the peak during the runs, and a GPU's peak."""
     import resource
     import threading
 
@@ -44,7 +44,9 @@ def _child(function: Callable[[], Callable[[], object]], repeats: int, pipe) -> 
     watcher.join()
     scale = 1 if sys.platform == "darwin" else 1024
     total = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * scale
-    pipe.send((seconds, max(0, peak - before), total))
+    torch = sys.modules.get("torch")
+    on_gpu = torch.cuda.max_memory_allocated() if torch and torch.cuda.is_available() else 0
+    pipe.send((seconds, max(0, peak - before), total, on_gpu))
 
 
 def measure(function: Callable[[], Callable[[], object]], repeats: int = 5) -> dict[str, float]:
@@ -54,13 +56,14 @@ def measure(function: Callable[[], Callable[[], object]], repeats: int = 5) -> d
     child = context.Process(target=_child, args=(function, repeats, theirs))
     child.start()
     theirs.close()
-    seconds, grown, total = ours.recv()
+    seconds, grown, total, on_gpu = ours.recv()
     child.join()
     return {
         "median": statistics.median(seconds),
         "fastest": min(seconds),
         "grown_mb": grown / 2**20,
         "total_mb": total / 2**20,
+        "gpu_mb": on_gpu / 2**20,
     }
 
 
