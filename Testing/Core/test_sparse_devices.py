@@ -13,12 +13,13 @@ sys.path.append(str(Path(__file__).parent))
 pytest.importorskip("diffusers")
 
 from pretended_device import PretendedDevice, pretended
-from small_networks import write_sparse_diffusion
+from small_networks import SMALL_SPARSE, write_sparse_diffusion
 from xradiff.progress import silent
 from xradiff.reconstruction.interface import ReconstructionInputs
-from xradiff.reconstruction.methods.sparse_diffusion import coarse, method, network
+from xradiff.reconstruction.methods.sparse_diffusion import coarse, method, network, training
 from xradiff.reconstruction.methods.sparse_diffusion.config import SparseDiffusionConfig
 from xradiff.synthetic.case import CaseOptions, draw_case
+from xradiff.training.truth import TreeTruth
 
 NO_GPU = "no CUDA device on this machine"
 LIMITS = {"float32": (0.01, 0.001, 0.9995), "bfloat16": (0.05, 0.01, 0.995)}
@@ -69,6 +70,29 @@ def test_no_tensor_is_left_behind_on_the_processor(drawn, small, monkeypatch, se
     coarse._loaded.cache_clear()
     assert np.array_equal(here.indices, there.indices)
     np.testing.assert_allclose(here.values, there.values, atol=1e-3)
+
+
+def test_training_leaves_no_tensor_behind(drawn, monkeypatch):
+    monkeypatch.setattr(training, "MOST_BLOCKS", 400)  # so that batches are cropped, too
+    torch.manual_seed(0)
+    trainable = training.SparseTraining(SMALL_SPARSE)
+    batch = trainable.example.join([trainable.example(drawn.views, TreeTruth(drawn.subject.tree))] * 2)
+    here = numbers(trainable, batch)
+    pretended(trainable.network)
+    with PretendedDevice():
+        there = numbers(trainable, {name: one.to("cuda") for name, one in batch.items()})
+    np.testing.assert_allclose(here, there, rtol=1e-4)
+
+
+def numbers(trainable, batch):
+    """The losses of some steps, of which some show the network its answers, and what it says in validation."""
+    found = []
+    for seed in range(6):
+        found.append(trainable.loss("network", batch, torch.Generator().manual_seed(seed)).detach().cpu().item())
+    chance = torch.Generator().manual_seed(0)
+    with torch.no_grad():
+        said = trainable.probabilities(trainable.network, training.cropped(batch, 400, chance), chance)
+    return [*found, said.cpu().sum().item()]
 
 
 def test_a_tensor_left_behind_would_be_found(drawn, small, monkeypatch):
